@@ -1,0 +1,1 @@
+"""What every part of udalib may import: errors, registry, atomic files, seeds, types, paths."""

@@ -1,0 +1,52 @@
+"""Atomic writes: a reader, or a run resumed after a kill, never sees half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from udalib.core.errors import UdalibError
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``.
+
+    On an error the temporary file is removed and an earlier ``path`` stays as it was. A full or read-only
+    disk raises :class:`UdalibError` naming the target.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise UdalibError(
+            f"could not write {target}: {error.strerror or error}. Free disk space or choose a folder you may "
+            "write to, then repeat the command; nothing that was there before is lost."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Atomically write ``text`` as UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Atomically write ``value`` as indented JSON with a final newline."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
