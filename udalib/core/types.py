@@ -11,7 +11,8 @@ import torch
 
 Sample: TypeAlias = dict[str, Any]
 """``image`` uint8 (3, H, W) RGB; ``label`` uint8 or int64 (H, W), 255 = ignore; ``name`` str; optional ``flow``
-float32 (2, H, W) in pixels (u to the right, v down), ``depth`` float32 (H, W) in metres, ``instances``, ``boxes``, ``frames``."""
+float32 (2, H, W) in pixels (u to the right, v down), ``depth`` float32 (H, W) in metres, ``instances``, ``boxes``,
+``frames``."""
 
 Batch: TypeAlias = dict[str, Any]
 """A collated sample after its transforms: ``image`` float32 (B, 3, H, W) RGB in [0, 1]; ``label`` int64 (B, H, W);
