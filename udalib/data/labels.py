@@ -1,0 +1,180 @@
+"""Label spaces (names, colours, thing or stuff) and look-up tables between them; facts in label_spaces.json.
+
+A *space* numbers its classes 0 .. C-1, everything else is 255 (ignore). An *id table* such as ``cityscapes_ids`` is
+only a source of a map: the raw ids as a data set stores them.
+
+``thing`` marks countable objects as DAFormer's feature distance uses them (traffic lights and signs included);
+Cityscapes annotates instances only for its classes 11 .. 18, which is the subset ``instances``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udalib.core.errors import unknown_name
+from udalib.core.types import IGNORE_INDEX
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class: its name, its display colour (RGB, 0..255) and whether it is a countable thing."""
+
+    name: str
+    color: tuple[int, int, int]
+    thing: bool
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """A named, ordered set of classes; the position of a class is its train id.
+
+    >>> label_space("cityscapes19").index("car")
+    13
+    """
+
+    name: str
+    classes: tuple[LabelClass, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names in train-id order."""
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def palette(self) -> NDArray[np.uint8]:
+        """Colours as uint8 (C, 3), RGB."""
+        return np.array([c.color for c in self.classes], dtype=np.uint8)
+
+    @property
+    def things(self) -> tuple[int, ...]:
+        """Train ids of the countable classes."""
+        return tuple(i for i, c in enumerate(self.classes) if c.thing)
+
+    def index(self, name: str) -> int:
+        """Train id of the class ``name``; :class:`UnknownNameError` lists the nearest names."""
+        if name not in self.names:
+            raise unknown_name(f"class of {self.name}", name, self.names)
+        return self.names.index(name)
+
+    def subset(self, name: str) -> tuple[int, ...]:
+        """Train ids, in this space, of the classes of :data:`SUBSETS` ``[name]`` that this space has.
+
+        >>> label_space("cityscapes16").subset("cityscapes13")
+        (0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+        """
+        wanted = {label_space("cityscapes19").names[i] for i in subset(name)}
+        return tuple(i for i, n in enumerate(self.names) if n in wanted)
+
+
+SUBSETS: dict[str, tuple[int, ...]] = {
+    "cityscapes19": tuple(range(19)),
+    "cityscapes16": (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18),
+    "cityscapes13": (0, 1, 2, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18),
+    "instances": tuple(range(11, 19)),
+}
+"""Subsets of the 19 Cityscapes classes over which mIoU is reported: 16 and 13 are the two SYNTHIA protocols
+(adaptsegnet sheet, section 10); ``instances`` are the classes with instance annotation."""
+
+
+def subset(name: str) -> tuple[int, ...]:
+    """Cityscapes train ids of the subset ``name``.
+
+    >>> len(subset("cityscapes13"))
+    13
+    """
+    if name not in SUBSETS:
+        raise unknown_name("class subset", name, SUBSETS)
+    return SUBSETS[name]
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    text = resources.files("udalib.data").joinpath("label_spaces.json").read_text(encoding="utf-8")
+    tables: dict[str, Any] = json.loads(text)
+    return tables
+
+
+def label_space_names() -> list[str]:
+    """Names of all label spaces."""
+    return sorted(_tables()["spaces"])
+
+
+@cache
+def label_space(name: str) -> LabelSpace:
+    """Return the label space ``name``; :class:`UnknownNameError` lists the nearest names.
+
+    >>> label_space("camvid11").num_classes
+    11
+    """
+    spaces = _tables()["spaces"]
+    if name not in spaces:
+        raise unknown_name("label space", name, spaces)
+    classes = (LabelClass(c["name"], (c["color"][0], c["color"][1], c["color"][2]), c["thing"]) for c in spaces[name])
+    return LabelSpace(name, tuple(classes))
+
+
+def lookup_table(ids: Mapping[int, int], unlisted: int | None = IGNORE_INDEX) -> NDArray[np.uint8]:
+    """Turn ``{raw id: train id}`` into a uint8 table (256,) for ``table[label]``.
+
+    Ids that are not listed become ``unlisted``; with ``None`` they keep their value, as the published evaluation
+    scripts do. Keys outside 0 .. 255 (Cityscapes lists -1) can never occur in an 8-bit label and are skipped.
+    """
+    table = np.arange(256, dtype=np.uint8) if unlisted is None else np.full(256, unlisted, dtype=np.uint8)
+    for raw, train in ids.items():
+        if 0 <= raw < 256:
+            table[raw] = train
+    return table
+
+
+def mapping(src: str, dst: str) -> NDArray[np.uint8]:
+    """Look-up table uint8 (256,) from the space or id table ``src`` to the space ``dst``; unmapped ids become 255.
+
+    Maps are composed where no direct one is stored (``gta5_ids`` to ``camvid11`` goes through ``cityscapes19``).
+    Between unlike spaces a map merges classes, or picks the most frequent one where a class is coarser.
+
+    >>> int(mapping("cityscapes_ids", "cityscapes19")[26])
+    13
+    """
+    return _mapping(src, dst).copy()
+
+
+@cache
+def _mapping(src: str, dst: str) -> NDArray[np.uint8]:
+    direct = {(m["from"], m["to"]): {int(k): v for k, v in m["ids"].items()} for m in _tables()["maps"]}
+    spaces = label_space_names()
+    sources = sorted({s for s, _ in direct} | set(spaces))
+    for kind, name, known in (("label space or id table", src, sources), ("label space", dst, spaces)):
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    paths: dict[str, NDArray[np.uint8]] = {src: _start(src)}
+    queue = [src]
+    while queue and dst not in paths:
+        here = queue.pop(0)
+        for (a, b), ids in direct.items():
+            if a == here and b not in paths:
+                paths[b] = lookup_table(ids)[paths[here]]
+                queue.append(b)
+    if dst not in paths:
+        raise unknown_name(f"map from {src} to", dst, [p for p in paths if p != src])
+    return paths[dst]
+
+
+def _start(src: str) -> NDArray[np.uint8]:
+    """Identity; for a space, ids outside it become 255."""
+    table = np.arange(256, dtype=np.uint8)
+    if src in label_space_names():
+        table[label_space(src).num_classes :] = IGNORE_INDEX
+    return table

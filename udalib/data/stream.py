@@ -1,0 +1,153 @@
+"""A stream: data set + sampler + global batch size + transforms, endless, and resumable from an iteration number."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from udalib.core.errors import ConfigError
+from udalib.core.seeding import derive_seed
+from udalib.core.types import Batch, Sample
+from udalib.data.collate import as_batch, as_sample, collate
+from udalib.data.draws import Draws
+from udalib.data.samplers import Sampler, ShuffleSampler
+
+
+class MapDataset(Protocol):
+    """What a stream needs of a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+class Transform(Protocol):
+    """Works on batches (B, ...) on any device; every random choice comes from ``draws``."""
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """Return the transformed batch; the given one is left as it is."""
+        ...
+
+
+class Stream:
+    """Endless batches of one data set.
+
+    Args:
+        name: name under which the method finds its batch ("source", "target", ...).
+        dataset: map-style data set of samples.
+        batch_size: GLOBAL batch size, divided evenly over the processes.
+        sampler: item order; by default a :class:`ShuffleSampler` whose seed comes from ``seed`` and ``name``.
+        sample_transforms: applied before collation to each sample as a batch of one, in the loader's process: the
+            geometry that brings images to one size.
+        batch_transforms: applied to the whole batch on the device, after images are float32 in [0, 1].
+        seed: run seed.
+        workers: loader processes; 0 loads in the training process, more prefetch two batches each.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dataset: MapDataset,
+        batch_size: int,
+        sampler: Sampler | None = None,
+        sample_transforms: Sequence[Transform] = (),
+        batch_transforms: Sequence[Transform] = (),
+        seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        if batch_size < 1:
+            raise ConfigError(f"stream {name!r}: batch_size is {batch_size}; it must be at least 1.")
+        self.name = name
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.sampler = sampler or ShuffleSampler(len(dataset), derive_seed("stream", seed, name))
+        self.sample_transforms = tuple(sample_transforms)
+        self.batch_transforms = tuple(batch_transforms)
+        self.seed = seed
+        self.workers = workers
+
+    def positions(self, rank: int = 0, world_size: int = 1) -> range:
+        """Places in the global batch that process ``rank`` of ``world_size`` loads."""
+        if self.batch_size % world_size:
+            raise ConfigError(
+                f"stream {self.name!r}: the global batch size {self.batch_size} cannot be divided among {world_size} "
+                f"processes; choose a multiple of {world_size}."
+            )
+        share = self.batch_size // world_size
+        return range(rank * share, (rank + 1) * share)
+
+    def load(self, iteration: int, rank: int = 0, world_size: int = 1) -> Batch:
+        """Load and collate this process's share of one iteration: CPU, images uint8."""
+        positions = self.positions(rank, world_size)
+        indices = self.sampler.indices(iteration * self.batch_size + positions.start, len(positions))
+        return collate([self._sample(i, iteration, p) for i, p in zip(indices, positions, strict=True)])
+
+    def _sample(self, index: int, iteration: int, position: int) -> Sample:
+        sample = self.dataset[index]
+        if not self.sample_transforms:
+            return sample
+        batch = as_batch(sample)
+        draws = Draws.for_batch(self.seed, f"{self.name}/sample", iteration, [position])
+        for transform in self.sample_transforms:
+            batch = transform(batch, draws)
+        return as_sample(batch)
+
+    def batches(self, start_iteration: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Yield the collated CPU batches of ``start_iteration``, ``start_iteration + 1``, ... without end.
+
+        The global random state of torch is left alone. Closing the iterator stops its loader processes.
+        """
+        self.positions(rank, world_size)
+        loader: DataLoader[Batch] = DataLoader(
+            _Iterations(self, rank, world_size),
+            batch_size=None,
+            sampler=itertools.count(start_iteration),
+            num_workers=self.workers,
+            collate_fn=_unchanged,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=2 if self.workers else None,
+            generator=torch.Generator(),
+        )
+        return iter(loader)
+
+    def finish(
+        self, batch: Batch, device: torch.device | str, iteration: int, rank: int = 0, world_size: int = 1
+    ) -> Batch:
+        """Move a batch to ``device``, make images float32 in [0, 1] and labels int64, run the batch transforms."""
+        moved = {k: _to_device(v, device) for k, v in batch.items()}
+        for key in ("image", "frames"):
+            if key in moved and moved[key].dtype == torch.uint8:
+                moved[key] = moved[key].float().div_(255.0)
+        if "label" in moved:
+            moved["label"] = moved["label"].long()
+        draws = Draws.for_batch(self.seed, f"{self.name}/batch", iteration, self.positions(rank, world_size))
+        for transform in self.batch_transforms:
+            moved = transform(moved, draws)
+        return moved
+
+
+class _Iterations(torch.utils.data.Dataset[Batch]):
+    """Item i is this process's whole batch of iteration i, so a loader process builds whole batches."""
+
+    def __init__(self, stream: Stream, rank: int, world_size: int) -> None:
+        self.stream, self.rank, self.world_size = stream, rank, world_size
+
+    def __getitem__(self, iteration: int) -> Batch:
+        return self.stream.load(iteration, self.rank, self.world_size)
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _to_device(value: Any, device: torch.device | str) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, list):
+        return [_to_device(v, device) for v in value]
+    return value
