@@ -1,0 +1,123 @@
+"""What a method is: its networks, its optimisers and one training step; and what it may ask of whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from udalib.core.types import Batch, Logs
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """What a training step asks of its surroundings, so that the same step runs alone, mixed precision or distributed.
+
+    Gradients are averaged over processes in :meth:`optimizer_step` and nowhere else. A step is therefore free to run
+    any number of forward and backward passes in any order (adversarial pairs, meta-learning), which a network
+    wrapped in DistributedDataParallel is not.
+    """
+
+    @property
+    def is_accumulating(self) -> bool:
+        """True in every micro-batch of an iteration but the last; do once-an-iteration work (EMA) when False."""
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Context in which forward passes run in the precision of the run."""
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a scalar ``loss``, scaled for mixed precision and gradient accumulation."""
+
+    def optimizer_step(self, optimizer: Optimizer) -> None:
+        """Average the gradients of the parameters of ``optimizer`` over processes, clip if asked, and step."""
+
+    def zero_grad(self, optimizer: Optimizer) -> None:
+        """Forget the gradients of the parameters of ``optimizer``."""
+
+    def average(self, tensor: Tensor) -> Tensor:
+        """Return the mean of ``tensor`` over processes (for statistics, prototypes; outside autograd)."""
+
+
+class LocalRuntime:
+    """One process, full precision, no accumulation: what a notebook needs to call ``method.step`` by hand."""
+
+    is_accumulating = False
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return an empty context."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        """Call ``loss.backward()``."""
+        loss.backward()
+
+    def optimizer_step(self, optimizer: Optimizer) -> None:
+        """Call ``optimizer.step()``."""
+        optimizer.step()
+
+    def zero_grad(self, optimizer: Optimizer) -> None:
+        """Set the gradients to None."""
+        optimizer.zero_grad(set_to_none=True)
+
+    def average(self, tensor: Tensor) -> Tensor:
+        """Return ``tensor``."""
+        return tensor
+
+
+class Method(nn.Module):
+    """Base of every method: networks as submodules, optimisers, one training step, one prediction.
+
+    Everything that must survive a resume is a parameter or a buffer (teacher, memory, queue, counters), because the
+    trainer saves ``state_dict()`` and the optimisers, nothing else. Of several processes the first one's buffers are
+    saved and handed to the others, so a queue must be gathered over processes if each is to keep its own part.
+
+    Attributes:
+        streams: names of the data streams that :meth:`step` reads; a recipe that lacks one fails before loading.
+        runtime: see :class:`Runtime`; the trainer replaces the default.
+    """
+
+    streams: tuple[str, ...] = ()
+    runtime: Runtime
+    #: short title for tables and pictures
+    title: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runtime = LocalRuntime()
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Optimisers by name; the names key the schedules. Empty for a method without gradients."""
+        raise NotImplementedError(f"{type(self).__name__} must define optimizers()")
+
+    def step(self, batches: Mapping[str, Batch], iteration: int) -> Logs:
+        """Run one training iteration.
+
+        Args:
+            batches: stream name to batch; ``image`` float32 (B, 3, H, W) in [0, 1], ``label`` int64 (B, H, W).
+            iteration: 0-based number of the iteration, the same for all micro-batches of an accumulated one.
+
+        Returns:
+            Scalars by name, tensors left on the device (no ``.item()``); ``loss`` is shown in the progress bar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define step()")
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Logits (B, C, H, W) for images (B, 3, H, W) in [0, 1], at the size of the images; eval mode is the caller's."""
+        raise NotImplementedError(f"{type(self).__name__} must define predict()")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Same as :meth:`predict`."""
+        return self.predict(images)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of parameters of ``module`` that a gradient may reach.
+
+    >>> count_parameters(torch.nn.Linear(3, 2))
+    8
+    """
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
