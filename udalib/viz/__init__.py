@@ -1,0 +1,39 @@
+"""Figures (pure functions that return a Matplotlib figure) and explorers (the same with controls in Jupyter)."""
+
+from udalib.viz.attention import attention_figure, energy_radius, receptive_field_figure
+from udalib.viz.curves import curves, smooth
+from udalib.viz.explorers import Choice, Explorer, Slider, Toggle
+from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
+from udalib.viz.labels import colorize, legend, overlay, present_ids
+from udalib.viz.samples import beside, error_map, show_samples
+from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars
+from udalib.viz.theme import Picture, new_figure, to_array, to_png
+
+__all__ = [
+    "Choice",
+    "Explorer",
+    "Picture",
+    "Slider",
+    "Toggle",
+    "attention_figure",
+    "beside",
+    "class_frequencies_figure",
+    "colorize",
+    "confusion_figure",
+    "curves",
+    "energy_radius",
+    "error_map",
+    "flow_figure",
+    "flow_to_rgb",
+    "flow_wheel",
+    "iou_bars",
+    "legend",
+    "new_figure",
+    "overlay",
+    "present_ids",
+    "receptive_field_figure",
+    "show_samples",
+    "smooth",
+    "to_array",
+    "to_png",
+]

@@ -1,0 +1,168 @@
+"""Explorers: a pure function ``figure(**state) -> Figure`` with controls, live in Jupyter and static elsewhere.
+
+The pure function can be called, tested and printed without any widget. ``widget()`` puts labelled ipywidgets in front
+of it; ``contact_sheet()`` is its twin for headless runs and paper.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from udalib.core.errors import ConfigError, unknown_name
+from udalib.viz.theme import Picture, new_figure, show_image, to_array, to_png
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number from ``low`` to ``high`` in steps of ``step``; an integer slider has three integers."""
+
+    label: str
+    low: float
+    high: float
+    step: float
+    default: float
+
+    def sweep(self) -> list[float]:
+        """Every value the control can take."""
+        count = round((self.high - self.low) / self.step)
+        values = [self.low + i * self.step for i in range(count + 1)]
+        return [int(v) for v in values] if self.whole else [round(v, 10) for v in values]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the slider gives integers."""
+        return all(isinstance(v, int) for v in (self.low, self.high, self.step, self.default))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some named options."""
+
+    label: str
+    options: tuple[str, ...]
+    default: str
+
+    def sweep(self) -> list[str]:
+        """Every option."""
+        return list(self.options)
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """On or off."""
+
+    label: str
+    default: bool = False
+
+    def sweep(self) -> list[bool]:
+        """Both values."""
+        return [False, True]
+
+
+Control = Slider | Choice | Toggle
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A pure figure function and the controls of its keyword arguments.
+
+    Args:
+        title: heading of the panel.
+        figure: ``figure(**state) -> Figure``; it draws from its arguments only.
+        controls: the name of each keyword argument and its control.
+    """
+
+    title: str
+    figure: Callable[..., Figure]
+    controls: Mapping[str, Control]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The state that the explorer opens with."""
+        return {name: control.default for name, control in self.controls.items()}
+
+    def draw(self, **state: Any) -> Figure:
+        """Draw one state; controls left out keep their default. An unknown name or value is refused."""
+        for name, value in state.items():
+            if name not in self.controls:
+                raise unknown_name("control", name, self.controls)
+            if value not in self.controls[name].sweep():
+                raise ConfigError(f"control {name!r} cannot be {value!r}; it takes {_range(self.controls[name])}.")
+        return self.figure(**{**self.defaults, **state})
+
+    def sweep(self) -> Iterator[dict[str, Any]]:
+        """States that move each control over its whole range, the others at their defaults."""
+        for name, control in self.controls.items():
+            for value in control.sweep():
+                yield {**self.defaults, name: value}
+
+    def contact_sheet(self, *, columns: int = 2, **values: Sequence[Any]) -> Picture:
+        """Draw the figure for every combination of ``values`` (control name = list) on one sheet, captioned."""
+        names = list(values)
+        states = [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values.values())]
+        images = [to_array(self.draw(**state)) for state in states]
+        captions = [", ".join(f"{self.controls[n].label}: {v}" for n, v in state.items()) for state in states]
+        columns = min(columns, len(images))
+        rows = -(-len(images) // columns)
+        height, across = np.max([image.shape[:2] for image in images], axis=0)
+        width = 12.0 / columns
+        sheet, axes = new_figure(12.0, (width * height / across + 0.3) * rows, rows, columns)
+        for panel, image, caption in zip(axes, images, captions, strict=False):
+            show_image(panel, image, caption, interpolation="antialiased")
+        for panel in axes[len(images) :]:
+            panel.axis("off")
+        return sheet
+
+    def widget(self) -> Any:
+        """Return the live panel (an ipywidgets box); needs the extra ``notebooks``."""
+        widgets = _ipywidgets()
+        fronts = {name: _front(widgets, control) for name, control in self.controls.items()}
+        picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        message = widgets.HTML()
+
+        def refresh(_: Any = None) -> None:
+            # An exception in an observer would vanish into the log: show it where the reader looks.
+            try:
+                picture.value = to_png(self.figure(**{name: front.value for name, front in fronts.items()}))
+                message.value = ""
+            except Exception as error:
+                message.value = f"<b>Traceback: {type(error).__name__}</b>: {error}"
+
+        for front in fronts.values():
+            front.observe(refresh, names="value")
+        refresh()
+        heading = widgets.HTML(f"<b>{self.title}</b>")
+        return widgets.VBox([heading, *fronts.values(), message, picture])
+
+
+def _range(control: Control) -> str:
+    values = control.sweep()
+    return f"{values[0]} to {values[-1]} in steps of {control.step}" if isinstance(control, Slider) else str(values)
+
+
+def _ipywidgets() -> Any:
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise ConfigError(
+            "live explorers need ipywidgets: pip install 'udalib[notebooks]'. contact_sheet() works without."
+        ) from error
+    return ipywidgets
+
+
+def _front(widgets: Any, control: Control) -> Any:
+    look = {"style": {"description_width": "11em"}, "layout": widgets.Layout(width="34em")}
+    if isinstance(control, Choice):
+        return widgets.Dropdown(options=control.options, value=control.default, description=control.label, **look)
+    if isinstance(control, Toggle):
+        return widgets.Checkbox(value=control.default, description=control.label, indent=False)
+    kind = widgets.IntSlider if control.whole else widgets.FloatSlider
+    limits = {"min": control.low, "max": control.high, "step": control.step, "value": control.default}
+    return kind(description=control.label, continuous_update=False, **limits, **look)
