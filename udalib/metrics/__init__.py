@@ -1,0 +1,21 @@
+"""Scores of each task, from counts that add up over batches and processes."""
+
+from udalib.metrics.segmentation import (
+    ConfusionMatrix,
+    class_accuracy,
+    class_iou,
+    confusion_matrix,
+    mean_iou,
+    pixel_accuracy,
+    segmentation_scores,
+)
+
+__all__ = [
+    "ConfusionMatrix",
+    "class_accuracy",
+    "class_iou",
+    "confusion_matrix",
+    "mean_iou",
+    "pixel_accuracy",
+    "segmentation_scores",
+]
