@@ -1,0 +1,196 @@
+"""What a recipe is made of: data, network, method, optimiser, schedule, training, evaluation, published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from udalib.engine.config import TrainConfig
+from udalib.engine.optim import OptimizerSpec
+from udalib.recipes import factories
+from udalib.recipes.options import Options
+from udalib.recipes.parts import Part
+
+
+@dataclass(frozen=True)
+class DatasetSpec(Part):
+    """A data set by name: ``streets/STYLE`` for the embedded world, else a name of ``udalib data list``."""
+
+    split: str = "train"
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.dataset_factory`."""
+        return factories.dataset_factory(self.name)
+
+
+@dataclass(frozen=True)
+class TransformSpec(Part):
+    """A transform of samples or batches."""
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.transform_factory`."""
+        return factories.transform_factory(self.name)
+
+
+@dataclass(frozen=True)
+class SamplerSpec(Part):
+    """Order in which a stream visits its data set."""
+
+    name: str = "shuffle"
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.sampler_factory`."""
+        return factories.sampler_factory(self.name)
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """One stream of training data; ``name`` is the name under which the method asks for it.
+
+    Attributes:
+        name: "source", "target", "labelled", ...
+        dataset: what is read.
+        batch_size: GLOBAL batch size.
+        sampler: order of the items.
+        sample_transforms: before collation, one sample at a time (geometry to one size).
+        batch_transforms: after collation, on the device (flip, jitter, ...).
+        workers: loader processes.
+    """
+
+    name: str
+    dataset: DatasetSpec
+    batch_size: int
+    sampler: SamplerSpec = field(default_factory=SamplerSpec)
+    sample_transforms: tuple[TransformSpec, ...] = ()
+    batch_transforms: tuple[TransformSpec, ...] = ()
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Part):
+    """A segmentation network: a name of ``create_network``, such as "streets" or "daformer-mit_b5".
+
+    Attributes:
+        name: registered network, or "decoder-encoder".
+        options: keyword arguments of a network that has a name of its own.
+        encoder: keyword arguments of the encoder of a "decoder-encoder" pair.
+        decoder: keyword arguments of its decoder.
+        stats: input normalisation; None = what the encoder says of itself.
+        align_corners: how logits are resized to the image (True only to repeat code that did so).
+        weights: file under $UDALIB_WEIGHTS with published weights of the whole network, None = none.
+        channels: classes of the output; None = those of the recipe's label space.
+    """
+
+    encoder: Options = field(default_factory=Options)
+    decoder: Options = field(default_factory=Options)
+    stats: Literal["imagenet", "half", "caffe"] | None = None
+    align_corners: bool = False
+    weights: str | None = None
+    channels: int | None = None
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.network_factory`."""
+        return factories.network_factory(self.name)
+
+
+@dataclass(frozen=True)
+class MethodSpec(Part):
+    """A method by its registered name, with its hyper-parameters as options."""
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.method_factory`."""
+        return factories.method_factory(self.name)
+
+
+@dataclass(frozen=True)
+class ScheduleSpec(Part):
+    """Learning-rate schedule; its ``total`` is the run's number of iterations unless the options say otherwise."""
+
+    name: str = "constant"
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.schedule_factory`."""
+        return factories.schedule_factory(self.name)
+
+
+@dataclass(frozen=True)
+class InferenceSpec(Part):
+    """How whole images are predicted in an evaluation: "whole" or "sliding"."""
+
+    name: str = "whole"
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.inference_factory`."""
+        return factories.inference_factory(self.name)
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """One evaluation; its metrics are logged as ``name/miou`` and so on.
+
+    Attributes:
+        name: "target", "source", ...
+        dataset: labelled images.
+        subsets: named class subsets whose mIoU is reported as well, such as "synthia13".
+        batch_size: images a forward pass.
+        inference: whole images or sliding windows.
+        transforms: before prediction, on images and labels (resizing, nothing random).
+    """
+
+    name: str
+    dataset: DatasetSpec
+    subsets: tuple[str, ...] = ()
+    batch_size: int = 8
+    inference: InferenceSpec = field(default_factory=InferenceSpec)
+    transforms: tuple[TransformSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number that others published and a recipe answers to; never one of ours.
+
+    Attributes:
+        value: in percent.
+        metric: "evaluation/metric" of our run that it is to be compared with, such as "target/miou".
+        source: who published it and where.
+        note: what is different or unknown.
+    """
+
+    value: float
+    metric: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete, immutable description of an experiment.
+
+    Attributes:
+        name: as in ``udalib run NAME``.
+        summary: one sentence for ``udalib list``.
+        label_space: classes of the network's output and of the labels the method sees.
+        streams: training data; the method names the ones it needs.
+        network: what is trained.
+        method: how.
+        optimizer: of the segmentation network.
+        schedule: of the learning rate.
+        train: iterations, precision, device, logging.
+        evaluations: the first one decides which weights are the best.
+        published: the numbers it answers to, None of them ours.
+        presets: preset name to the overrides that scale this recipe.
+    """
+
+    name: str
+    summary: str
+    label_space: str
+    streams: tuple[StreamSpec, ...]
+    network: NetworkSpec
+    method: MethodSpec
+    optimizer: OptimizerSpec
+    schedule: ScheduleSpec
+    train: TrainConfig
+    evaluations: tuple[EvaluationSpec, ...]
+    published: tuple[Published, ...] = ()
+    presets: Options = field(default_factory=Options)
