@@ -1,0 +1,177 @@
+"""Evaluation of a segmentation model on a labelled set: one confusion matrix for any image sizes and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from udalib.core.errors import ConfigError, DataError
+from udalib.core.types import IGNORE_INDEX, Batch, Sample
+from udalib.data.draws import Draws
+from udalib.data.labels import LabelSpace, mapping
+from udalib.data.stream import MapDataset, Transform
+from udalib.engine.inference import Inference, Predict, Whole, resize_logits
+from udalib.metrics import ConfusionMatrix
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+class SegmentationEvaluator:
+    """Scores ``predict`` on every sample of a data set.
+
+    Labels keep their size: logits are resized to the label, the arg-max is taken there, and the pixels are counted in
+    one confusion matrix over the whole set. Consecutive samples of one size are predicted together. Under several
+    processes each evaluates every n-th sample and the matrices are summed, so all get the same scores.
+
+    Args:
+        dataset: map-style, samples with ``image`` and ``label``; if its ``label_space`` is another than ``label_space``
+            the labels are mapped.
+        label_space: the classes of the logits.
+        subsets: class subsets that get a mean IoU of their own, name -> ids.
+        inference: :class:`Whole` or :class:`Sliding`.
+        batch_size: images predicted together in one process.
+        transforms: deterministic transforms of the image alone (a resize to the size of the published protocol), on the
+            device; they get a batch without label.
+        align_corners: corner convention of the resize to the label.
+        workers: loader processes.
+    """
+
+    def __init__(
+        self,
+        dataset: MapDataset,
+        label_space: LabelSpace,
+        subsets: Mapping[str, Sequence[int]] | None = None,
+        inference: Inference = Whole(),  # noqa: B008 (immutable)
+        batch_size: int = 1,
+        transforms: Sequence[Transform] = (),
+        *,
+        align_corners: bool = False,
+        workers: int = 0,
+    ) -> None:
+        if len(dataset) == 0:
+            raise DataError(
+                f"the evaluation set {getattr(dataset, 'name', '')!r} is empty; check its split and folder."
+            )
+        if batch_size < 1:
+            raise ConfigError(f"the evaluator's batch_size is {batch_size}; it must be at least 1.")
+        self.dataset = dataset
+        self.label_space = label_space
+        self.subsets = dict(subsets or {})
+        self.inference = inference
+        self.batch_size = batch_size
+        self.transforms = tuple(transforms)
+        self.align_corners = align_corners
+        self.workers = workers
+        self._table = _label_table(dataset, label_space)
+
+    @torch.no_grad()
+    def evaluate(
+        self, predict: Predict, device: torch.device | str = "cpu", fabric: Fabric | None = None
+    ) -> dict[str, Any]:
+        """Score ``predict``: RGB float images (B, 3, H, W) in [0, 1] on ``device`` -> logits (B, C, h, w), any size.
+
+        The network must be in eval mode already. Every process of ``fabric`` has to call this.
+
+        Returns:
+            The scores of :func:`udalib.metrics.segmentation_scores` (fractions in [0, 1], None where undefined) and
+            ``images``, the number of samples.
+
+        Raises:
+            ConfigError: the logits have another number of classes than the label space.
+            DataError: a sample has no label.
+        """
+        rank, world_size = (fabric.global_rank, fabric.world_size) if fabric is not None else (0, 1)
+        matrix = ConfusionMatrix(self.label_space.num_classes, device=device)
+        table = None if self._table is None else self._table.to(device)
+        for samples in self._groups(range(rank, len(self.dataset), world_size)):
+            label = torch.stack([s["label"] for s in samples]).to(device, non_blocking=True)
+            label = label if table is None else _look_up(table, label)
+            matrix.update(self._predict(predict, samples, device, label.shape[-2:]).argmax(1), label)
+        if fabric is not None and world_size > 1:
+            matrix.counts = torch.as_tensor(fabric.all_reduce(matrix.counts, reduce_op="sum"))
+        return matrix.scores(self.label_space.names, self.subsets) | {"images": len(self.dataset)}
+
+    def _predict(
+        self, predict: Predict, samples: Sequence[Sample], device: torch.device | str, size: Sequence[int]
+    ) -> Tensor:
+        """Logits (B, C, H, W) of the samples at the labels' ``size``."""
+        image = torch.stack([s["image"] for s in samples]).to(device, non_blocking=True)
+        image = image.float().div_(255.0) if image.dtype == torch.uint8 else image
+        batch: Batch = {"image": image, "name": [s.get("name", "") for s in samples]}
+        draws = Draws.for_batch(0, "evaluation", 0, range(len(samples)))
+        for transform in self.transforms:
+            batch = transform(batch, draws)
+        logits = self.inference(predict, batch["image"])
+        if logits.shape[1] != self.label_space.num_classes:
+            raise ConfigError(
+                f"the model predicts {logits.shape[1]} classes, but {self.label_space.name} has "
+                f"{self.label_space.num_classes}. Evaluate in the model's own label space; means over fewer "
+                "classes are what `subsets` is for."
+            )
+        return resize_logits(logits, (size[0], size[1]), self.align_corners)
+
+    def _groups(self, indices: Sequence[int]) -> Iterator[list[Sample]]:
+        """Samples in order, grouped while image and label sizes stay the same, at most ``batch_size`` together."""
+        group: list[Sample] = []
+        for sample in self._samples(indices):
+            if "label" not in sample:
+                raise DataError(f"sample {sample.get('name', '?')} has no label; evaluate on a labelled split.")
+            if group and (len(group) == self.batch_size or _sizes(sample) != _sizes(group[0])):
+                yield group
+                group = []
+            group.append(sample)
+        if group:
+            yield group
+
+    def _samples(self, indices: Sequence[int]) -> Iterator[Sample]:
+        if not self.workers:
+            return (self.dataset[i] for i in indices)
+        loader: DataLoader[Sample] = DataLoader(
+            _Selected(self.dataset, indices),
+            batch_size=None,
+            num_workers=self.workers,
+            collate_fn=_unchanged,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),
+        )
+        return iter(loader)
+
+
+class _Selected(Dataset[Sample]):
+    def __init__(self, dataset: MapDataset, indices: Sequence[int]) -> None:
+        self.dataset, self.indices = dataset, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.dataset[self.indices[index]]
+
+
+def _unchanged(sample: Any) -> Any:
+    return sample
+
+
+def _sizes(sample: Sample) -> tuple[torch.Size, torch.Size]:
+    return sample["image"].shape, sample["label"].shape
+
+
+def _look_up(table: Tensor, label: Tensor) -> Tensor:
+    label = label.long()
+    outside = (label < 0) | (label > IGNORE_INDEX)
+    return table[label.masked_fill(outside, IGNORE_INDEX)]
+
+
+def _label_table(dataset: MapDataset, label_space: LabelSpace) -> Tensor | None:
+    """Table uint8 (256,) from the data set's label space to ``label_space``; None if they are the same."""
+    own = getattr(dataset, "label_space", None)
+    if own is None or own == label_space:
+        return None
+    table = torch.from_numpy(mapping(own.name, label_space.name))
+    table[IGNORE_INDEX] = IGNORE_INDEX
+    return table
