@@ -1,0 +1,1 @@
+"""Decoders that read the features of an encoder and return logits."""
