@@ -1,0 +1,178 @@
+"""Graders: right answers pass, each typical wrong answer fails with a hint that fits the mistake."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from udalib.core.errors import UnknownNameError
+from udalib.teach import EXERCISES, check
+
+
+def iou(confusion):
+    hits = np.diag(confusion).astype(float)
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    return np.where(union > 0, hits / np.maximum(union, 1), np.nan)
+
+
+def largest_drop(source, target):
+    known = [c for c in source if source[c] is not None and target[c] is not None]
+    return max(known, key=lambda c: source[c] - target[c])
+
+
+def constant(shares, k):
+    return shares[k], shares[k] / (shares > 0).sum()
+
+
+def train_ids(raw):
+    table = np.full(256, 255, np.uint8)
+    table[7], table[26] = 0, 13
+    return table[raw]
+
+
+def rcs(frequencies, temperature):
+    exponent = (1 - frequencies) / temperature
+    weights = np.exp(exponent - exponent.max())
+    return weights / weights.sum()
+
+
+def warp(frame, flow, sign=1, swap=False):
+    _, height, width = frame.shape
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    u, v = (flow[1], flow[0]) if swap else (flow[0], flow[1])
+    columns = (columns + sign * u).round().long().clamp(0, width - 1)
+    rows = (rows + sign * v).round().long().clamp(0, height - 1)
+    return frame[:, rows, columns]
+
+
+def flip(image, label, flow):
+    flow = flow.flip(-1)
+    return image.flip(-1), label.flip(-1), torch.stack([-flow[0], flow[1]])
+
+
+def receptive_field(layers):
+    size, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        size += (kernel - 1) * dilation * jump
+        jump *= stride
+    return size
+
+
+def entries(height, width, stride, reduction):
+    tokens = (height // stride) * (width // stride)
+    return tokens * tokens // reduction**2
+
+
+def separable(c_in, c_out, kernel):
+    return (c_in * kernel**2 + c_in * c_out) / (c_in * c_out * kernel**2)
+
+
+RIGHT = {
+    "00.1": iou,
+    "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
+    "00.3": largest_drop,
+    "00.4": constant,
+    "00.5": 44,
+    "01.1": train_ids,
+    "01.2": rcs,
+    "01.3": warp,
+    "01.4": flip,
+    "01.5": lambda png: png[..., 0],
+    "02.1": lambda n, k, s, p: (n + 2 * p - k) // s + 1,
+    "02.2": receptive_field,
+    "02.3": separable,
+    "02.4": entries,
+    "02.5": lambda q, k, v: F.softmax(q @ k.T / q.shape[1] ** 0.5, dim=-1) @ v,
+}
+
+
+def in_place(raw):
+    raw[:] = train_ids(raw)
+    return raw
+
+
+def crash(*_):
+    raise KeyError("oops")
+
+
+WRONG = [
+    ("00.1", lambda c: np.diag(c) / np.maximum(c.sum(1), 1), "class 0"),
+    ("00.1", lambda c: np.nan_to_num(iou(c)), "nan, not 0"),
+    ("00.1", lambda c: 0.5, "shape"),
+    ("00.2", lambda s, m, o: m / o, "recovered\\(30, 50, 70\\)"),
+    ("00.2", lambda s, m, o: max(0.0, (m - s) / (o - s)), "do harm"),
+    ("00.3", lambda s, t: min(s, key=lambda c: (s[c] or 0) - (t[c] or 0)), "expected 'road'"),
+    ("00.3", lambda s, t: max((c for c in s if s[c] and t[c]), key=lambda c: abs(s[c] - t[c])), "gains"),
+    ("00.4", lambda shares, k: (shares[k], shares[k]), "mIoU there"),
+    ("00.4", lambda shares, k: (shares[k], shares[k] / len(shares)), "left out of the mean"),
+    ("00.5", 43, "should be 44"),
+    ("00.5", "many", "should be a number"),
+    ("01.1", lambda raw: train_ids(raw).astype(np.int64), "uint8"),
+    ("01.1", lambda raw: np.where(raw == 7, 0, raw).astype(np.uint8), "expected"),
+    ("01.1", in_place, "in place"),
+    ("01.2", lambda f, t: np.exp((1 - f) / t), "sum"),
+    ("01.2", lambda f, t: (1 - f) / (1 - f).sum(), "P\\(0\\)"),
+    ("01.2", lambda f, t: np.exp((1 - f) / t) / np.exp((1 - f) / t).sum(), "overflows"),
+    ("01.3", lambda frame, flow: warp(frame, flow, sign=-1), "points right"),
+    ("01.3", lambda frame, flow: warp(frame, flow, swap=True), "points right"),
+    ("01.3", lambda frame, flow: frame.flip(-1), "zero flow"),
+    ("01.3", lambda frame, flow: warp(frame, torch.stack([flow[0], -flow[1]])), "points DOWN"),
+    ("01.4", lambda i, y, f: (i.flip(-1), y.flip(-1), f.flip(-1)), "negate u"),
+    ("01.4", lambda i, y, f: (i.flip(-2), y.flip(-2), f), "last axis"),
+    ("01.4", lambda i, y, f: (i.flip(-1), y, f), "exactly as the image"),
+    ("01.4", lambda i, y, f: (i.flip(-1), y.flip(-1), -f.flip(-1)), "v stays"),
+    ("01.5", lambda png: png[..., 1], "channel 0"),
+    ("01.5", lambda png: png, "\\(H, W\\)"),
+    ("02.1", lambda n, k, s, p: n // s, "output_size\\(65"),
+    ("02.1", lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1, "output_size"),
+    ("02.2", lambda layers: 1 + sum((k - 1) * d for k, s, d in layers), "receptive_field"),
+    ("02.3", lambda a, b, k: 1 / k**2, "separable_share"),
+    ("02.4", lambda h, w, s, r: (h // s * w // s) ** 2, "attention_entries\\(512, 512, 4, 8\\)"),
+    ("02.4", lambda h, w, s, r: (h // s * (w // s) // r) ** 2 * r, "attention_entries"),
+    ("02.5", lambda q, k, v: F.softmax(q @ k.T, dim=-1) @ v, "sqrt"),
+    ("02.5", lambda q, k, v: F.softmax(q @ k.T / 4, dim=0) @ v, "over the keys"),
+    ("02.5", lambda q, k, v: q, "\\(5, 4\\)"),
+]
+
+
+def test_every_exercise_has_a_right_and_a_wrong_answer_here():
+    assert set(RIGHT) == set(EXERCISES) == {key for key, _, _ in WRONG}
+
+
+@pytest.mark.parametrize("key", sorted(RIGHT))
+def test_right_answers_pass(key):
+    feedback = check(key, RIGHT[key])
+    assert feedback.right, str(feedback)
+    assert str(feedback).startswith("✓")
+
+
+@pytest.mark.parametrize(("key", "answer", "hint"), WRONG)
+def test_wrong_answers_fail_with_a_fitting_hint(key, answer, hint):
+    feedback = check(key, answer)
+    assert not feedback
+    assert re.search(hint, feedback.message), feedback.message
+
+
+@pytest.mark.parametrize("key", sorted(EXERCISES))
+def test_no_answer_repeats_the_question(key):
+    for empty in (None, ...):
+        assert "no answer yet" in check(key, empty).message
+
+
+@pytest.mark.parametrize("key", sorted(set(EXERCISES) - {"00.5"}))
+def test_a_value_instead_of_a_function_and_a_crash_are_told(key):
+    assert "the function itself" in check(key, 3).message
+    assert "KeyError" in check(key, crash).message
+
+
+def test_unknown_exercise_lists_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"00\.1"):
+        check("0.1", 1)
+
+
+def test_feedback_shows_a_sign_a_word_and_escapes_html():
+    feedback = check("00.5", "<b>")
+    assert "✗ not yet" in feedback._repr_html_()
+    assert "<b>" not in feedback._repr_html_()
