@@ -1,0 +1,264 @@
+"""Goldens of losses, EMA, schedules, parameter groups, the repeated SGD and segmentation scores."""
+
+import math
+from functools import reduce
+
+import numpy as np
+import torch
+from harness import Check, absolute, agreement, exact, handles, relative, relmax
+from torch import nn
+
+from udalib import metrics, ops
+from udalib.data.labels import label_space, lookup_table, mapping
+from udalib.engine.evaluation import SegmentationEvaluator
+from udalib.engine.inference import resize_logits
+from udalib.engine.optim import OptimizerSpec, Rule, build_optimizer, set_learning_rates
+from udalib.engine.repeated_sgd import RepeatedSGD
+from udalib.engine.schedules import Poly, WarmupPoly
+
+
+class Named(nn.Module):
+    """A module with parameters under given dotted names, for rules that look at names alone."""
+
+    def __init__(self, values, frozen=()):
+        super().__init__()
+        for name, value in values.items():
+            *path, leaf = name.split(".")
+            owner = reduce(lambda m, part: m.get_submodule(part) if hasattr(m, part) else _child(m, part), path, self)
+            owner.register_parameter(leaf, nn.Parameter(value, requires_grad=name not in frozen))
+
+
+def _child(module, name):
+    module.add_module(name, nn.Module())
+    return module.get_submodule(name)
+
+
+def per_name(optimizer, key):
+    return {name: group[key] for group in optimizer.param_groups for name in group["parameter_names"]}
+
+
+@handles("daformer", "lr_groups_*")
+def lr_groups_daformer(case):
+    cfg, names = case.config["optimizer"], case.meta["names"]
+    keys = cfg.get("paramwise_cfg", {}).get("custom_keys", {})
+    rules = tuple(Rule(k, v.get("lr_mult", 1.0), v.get("decay_mult", 1.0)) for k, v in keys.items())
+    options = {"betas": tuple(cfg["betas"])} if "betas" in cfg else {"momentum": cfg.get("momentum", 0.0)}
+    spec = OptimizerSpec(cfg["type"].lower(), cfg["lr"], weight_decay=cfg["weight_decay"], rules=rules, **options)
+    optimizer = build_optimizer(spec, [(n, nn.Parameter(torch.zeros(1))) for n in names])
+    lrs, decays = per_name(optimizer, "initial_lr"), per_name(optimizer, "weight_decay")
+    yield Check("base_lr", [lrs[n] for n in names], case.outputs["base_lr"], relative(1e-9))
+    yield Check("weight_decay", [decays[n] for n in names], case.outputs["weight_decay"], relative(1e-9))
+
+    lr = case.config["lr_config"]
+    poly = {"total": case.config["max_iters"], "power": lr["power"], "min_lr": lr["min_lr"]}
+    schedule = Poly(**poly)
+    if lr.get("warmup"):
+        warmup = {"warmup": lr["warmup_iters"], "ratio": lr["warmup_ratio"], "mode": lr["warmup"]}
+        schedule = WarmupPoly(**poly, **warmup)
+    groups = build_optimizer(
+        OptimizerSpec(rules=tuple(Rule(f"g{j}", b / 6e-5) for j, b in enumerate(case.config["base_lrs"]))),
+        [(f"g{j}", nn.Parameter(torch.zeros(1))) for j in range(len(case.config["base_lrs"]))],
+    )
+    got = []
+    for t in case.config["iterations"]:
+        set_learning_rates(groups, schedule, t)
+        got.append([per_name(groups, "lr")[f"g{j}"] for j in range(len(case.config["base_lrs"]))])
+    yield Check("lr_at", got, case.outputs["lr_at"], relative(1e-9))
+
+
+@handles("adaptsegnet", "lr_schedule_*")
+def lr_schedule_adaptsegnet(case):
+    cfg, meta = case.config, case.meta
+    heads = sorted({name.split(".")[0] for name in meta["group1_names"]})
+    ratio = meta["initial_group_lrs"][1] / meta["initial_group_lrs"][0]
+    stages = tuple(Rule(f"layer{s}.", visits=3) for s in range(1, 5))
+    rules = (*(Rule(f"{h}.", lr_mult=ratio) for h in heads), *stages, Rule("downsample.", visits=4))
+    spec = OptimizerSpec("sgd", cfg["learning_rate"], weight_decay=5e-4, rules=rules)
+    names = [*meta["frozen"], *meta["group0_visits"], *meta["group1_names"]]
+    module = Named({n: torch.zeros(1) for n in names}, frozen=set(meta["frozen"]))
+    optimizer = build_optimizer(spec, module.named_parameters())
+    lrs = per_name(optimizer, "initial_lr")
+    visits = {n: g.get("visits", 1) for g in optimizer.param_groups for n in g["parameter_names"]}
+    group0 = [n for n, lr in lrs.items() if lr == cfg["learning_rate"]]
+    yield Check(
+        "visits", [visits[n] for n in sorted(group0)], [meta["group0_visits"][n] for n in sorted(group0)], exact()
+    )
+    for name, got, want in [
+        ("group 0", set(group0), set(meta["group0_visits"])),
+        ("group 1", set(lrs) - set(group0), set(meta["group1_names"])),
+        ("frozen", set(names) - set(lrs), set(meta["frozen"])),
+    ]:
+        yield Check(name, sorted(got), sorted(want), exact())
+    head = max(lrs.values())
+    yield Check("initial", [cfg["learning_rate"], head], meta["initial_group_lrs"], relative(1e-12))
+    schedule = Poly(cfg["num_steps"], cfg["power"])
+    bases = (cfg["learning_rate"], head, cfg["learning_rate_D"])
+    got = [[schedule(base, int(t)) for base in bases] for t in case.inputs["iterations"]]
+    yield Check("lr", got, case.outputs["lr"], relative(1e-12))
+
+
+@handles("adaptsegnet", "sgd_repeated_*")
+def sgd_repeated(case):
+    cfg = case.config
+    options = {k: cfg[k] for k in ("lr", "momentum", "weight_decay")}
+    for name in list(case.outputs):
+        visits = int("".join(c for c in name.split("_")[0] if c.isdigit()))
+        p = nn.Parameter(case.tensor("p0"))
+        optimizer = RepeatedSGD([p], visits=visits, inplace_decay=name.endswith("inplace_decay"), **options)
+        steps = []
+        for gradient in case.tensor("grads"):
+            p.grad = gradient.clone()
+            optimizer.step()
+            steps.append(p.detach().clone())
+        yield Check(name, torch.stack(steps), case.outputs[name], relative(1e-9))
+
+
+@handles("daformer", "ema_*")
+def ema(case):
+    names = [n.removeprefix("student__") for n in case.inputs]
+    first = {n: torch.zeros_like(case.tensor(f"student__{n}")[0]) for n in names}
+    student, running = Named(first), next((n for n in case.outputs if n.endswith("running_mean")), None)
+    width = case.outputs[running].shape[-1] if running else 1
+    student.register_buffer("running_mean", torch.zeros(width))
+    teacher = ops.make_teacher(student)
+    seen, buffers = {n: [] for n in names}, []
+    for k, t in enumerate(case.config["iterations"]):
+        with torch.no_grad():
+            student.running_mean.fill_(k + 1.0)
+            for name, parameter in student.named_parameters():
+                parameter.copy_(case.tensor(f"student__{name}")[k])
+        ops.update_teacher(teacher, student, t, case.config["alpha"])
+        buffers.append(teacher.running_mean.clone())
+        for name, parameter in teacher.named_parameters():
+            seen[name].append(parameter.clone())
+    for name in names:
+        yield Check(name, torch.stack(seen[name]), case.outputs[f"teacher__{name}"], relative(1e-5))
+    decays = [ops.ema_decay(t, case.config["alpha"]) for t in case.config["iterations"]]
+    yield Check("alpha_t", decays, case.outputs["alpha_t"], relative(1e-6))
+    if running:
+        yield Check(running, torch.stack(buffers), case.outputs[running], exact())
+
+
+@handles("daformer", "seg_loss_*")
+def seg_loss(case):
+    logits, label = case.tensor("logits").requires_grad_(), case.tensor("label")[:, 0].long()
+    weight = case.tensor("weight") if case.config["weighted"] else None
+    full = ops.resize(logits, label.shape[-2:], align_corners=case.config.get("align_corners", False))
+    loss = ops.cross_entropy(
+        full, label, weight, reduction="all_mean", ignore_index=case.config.get("ignore_index", 255)
+    )
+    loss.backward()
+    yield Check("loss", loss, case.outputs["loss"], relative(1e-5))
+    yield Check("acc", 100 * ops.batch_accuracy(full, label)[None], case.outputs["acc"], relative(1e-5))
+    yield Check("grad_logits", logits.grad, case.outputs["grad_logits"], relmax(1e-5))
+
+
+@handles("adaptsegnet", "cross_entropy2d*")
+def cross_entropy2d(case):
+    cfg = case.config
+    logits, label = case.tensor("logits").requires_grad_(), case.tensor("labels").long()
+    class_weight = next((case.tensor(n) for n in case.inputs if "weight" in n), None) if cfg["weighted"] else None
+    options = {"class_weight": class_weight, "official": True, "ignore_index": cfg["ignore"]}
+    loss = ops.cross_entropy(logits, label, **options)
+    loss.backward()
+    yield Check("loss", loss, case.outputs["loss"], relmax(1e-5))
+    yield Check("grad_logits", logits.grad, case.outputs["grad_logits"], relmax(1e-5))
+    valid = (label >= 0) & (label != cfg["ignore"])
+    yield Check("n_valid", valid.sum(), case.outputs["n_valid"], exact())
+    nothing = ops.cross_entropy(logits, torch.full_like(label, cfg["ignore"]), **options)
+    yield Check("loss_all_ignored", nothing, case.outputs["loss_all_ignored"], exact())
+
+
+@handles("adaptsegnet", "evaluate_readout*")
+def evaluate_readout(case):
+    up = resize_logits(case.tensor("logits"), tuple(case.config["size"]), align_corners=True)
+    yield Check("up_sub", up[..., ::8, ::8], case.outputs["up_sub"], relmax(1e-5))
+    yield Check("pred", up.argmax(1)[0], case.outputs["pred"], agreement(0.9999))
+    best = up.topk(2, dim=1).values
+    yield Check("margin_min", (best[:, 0] - best[:, 1]).min(), case.outputs["margin_min"], absolute(1e-4))
+
+
+def score_checks(case, matrix, rtol=1e-9):
+    iou = metrics.class_iou(matrix)
+    yield Check("iou", iou, case.outputs["iou"], relative(rtol))
+    yield Check("miou", metrics.mean_iou(iou), case.outputs["miou"], relative(rtol))
+
+
+@handles("daformer", "metrics_miou*")
+def metrics_miou(case):
+    classes, ignore = case.config["num_classes"], case.config["ignore_index"]
+    matrix = metrics.confusion_matrix(case.tensor("pred"), case.tensor("label"), classes, ignore)
+    iou = metrics.class_iou(matrix)
+    yield Check("iou", iou, case.outputs["iou"], absolute(1e-6))
+    yield Check("acc", metrics.class_accuracy(matrix), case.outputs["acc"], absolute(1e-6))
+    yield Check("aAcc", metrics.pixel_accuracy(matrix), case.outputs["aAcc"], absolute(1e-6))
+    percent = np.round(float(metrics.mean_iou(iou)) * 100, 2)
+    yield Check("miou_percent", percent, case.outputs["miou_percent"], absolute(1e-6))
+
+
+@handles("pin_memory", "iou_histogram*")
+def iou_histogram(case):
+    classes = len(case.outputs["iou"])
+    matrix = metrics.confusion_matrix(case.tensor("pred"), case.tensor("gt"), classes)
+    yield Check("hist", matrix[:, :classes], case.outputs["hist"], exact())
+    yield from score_checks(case, matrix)
+
+
+@handles("adaptsegnet", "label_mapping_and_miou*")
+def label_mapping_and_miou(case):
+    cfg, classes = case.config, case.config["num_classes"]
+    table = torch.from_numpy(lookup_table({int(k): int(v) for k, v in cfg["label2train"]}, unlisted=None))
+    mapped = table[case.tensor("label_ids").long()]
+    yield Check("mapped", mapped, case.outputs["mapped"], exact())
+    matrix = metrics.confusion_matrix(case.tensor("pred"), mapped, classes)
+    yield Check("hist", matrix[:, :classes], case.outputs["hist"], exact())
+    yield from score_checks(case, matrix, 1e-12)
+    for name in case.outputs:
+        if name.startswith("miou") and name != "miou":
+            got = metrics.mean_iou(metrics.class_iou(matrix), cfg["subset" + name.removeprefix("miou")])
+            yield Check(name, got, case.outputs[name], relative(1e-12))
+    summary = case.meta.get("printed_summary")
+    if summary and math.isfinite(case.outputs["miou"]):
+        got = f"===> mIoU: {round(float(metrics.mean_iou(metrics.class_iou(matrix))) * 100, 2)}"
+        yield Check("printed", got, summary, exact())
+
+
+class Stored:
+    """A data set of labels in place of images, in the order of the stored logits."""
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        image = torch.full((3, 4, 8), i, dtype=torch.uint8)
+        return {"image": image, "label": self.labels[i], "name": str(i)}
+
+
+@handles("advent", "evaluation_c*")
+def evaluation_advent(case):
+    """The evaluator itself, with a ``predict`` that returns the stored logits, weighted over the models."""
+    cfg, classes = case.config, case.config["num_classes"]
+    width, height = cfg["output_wh"]
+    space = label_space(f"cityscapes{classes}")
+    # PIL's nearest neighbour takes the pixel under the new pixel's centre.
+    pick = lambda new, old: ((np.arange(new) + 0.5) * old / new).astype(int)  # noqa: E731
+    ids = case.inputs["label_ids"]
+    resized = ids[:, pick(height, ids.shape[1])][:, :, pick(width, ids.shape[2])]
+    mapped = torch.from_numpy(mapping("cityscapes_ids", space.name)[resized])
+    yield Check("mapped", mapped, case.outputs["mapped"], exact())
+    logits = (case.tensor("logits") * torch.tensor(cfg["weights"]).view(-1, 1, 1, 1, 1)).sum(0)
+    index = lambda images: (images[:, 0, 0, 0] * 255).round().long()  # noqa: E731
+    subsets = {"miou13": space.subset("cityscapes13")}
+    evaluator = SegmentationEvaluator(Stored(mapped), space, subsets, batch_size=2, align_corners=True)
+    scores = evaluator.evaluate(lambda images: logits[index(images)])
+    differ = np.abs(np.array(scores["confusion"]) - case.outputs["hist"]).sum()
+    yield Check("hist", differ, 0, absolute(case.meta["tolerance"]["hist_cells_may_differ"]))
+    atol = absolute(case.meta["tolerance"]["iou_atol"])
+    iou = [np.nan if v is None else v for v in scores["iou"].values()]
+    yield Check("iou", iou, case.outputs["iou"], atol)
+    yield Check("miou", scores["miou"], case.outputs["miou"], atol)
+    if "miou13" in case.outputs:
+        yield Check("miou13", scores["subsets"]["miou13"], case.outputs["miou13"], atol)
