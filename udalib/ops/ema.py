@@ -45,8 +45,8 @@ def update_teacher(teacher: nn.Module, student: nn.Module, iteration: int, alpha
     if iteration == 0:
         torch._foreach_copy_(targets, sources)
     else:
-        # Products first, then one sum, rounded as in the published code: a lerp or a fused multiply-add is off by several
-        # 1e-5 where teacher and student nearly cancel. Costs one temporary copy of the parameters.
+        # Products first, then one sum, rounded as in the published code: a lerp or a fused multiply-add is off by
+        # several 1e-5 where teacher and student nearly cancel. Costs one temporary copy of the parameters.
         decay = ema_decay(iteration, alpha)
         torch._foreach_mul_(targets, decay)
         torch._foreach_add_(targets, list(torch._foreach_mul(sources, 1 - decay)))
