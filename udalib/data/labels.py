@@ -10,7 +10,7 @@ Cityscapes annotates instances only for its classes 11 .. 18, which is the subse
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udalib.core.errors import unknown_name
+from udalib.core.errors import ConfigError, unknown_name
 from udalib.core.types import IGNORE_INDEX
 
 
@@ -124,6 +124,19 @@ def label_space(name: str) -> LabelSpace:
         raise unknown_name("label space", name, spaces)
     classes = (LabelClass(c["name"], (c["color"][0], c["color"][1], c["color"][2]), c["thing"]) for c in spaces[name])
     return LabelSpace(name, tuple(classes))
+
+
+def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, int, int]] | None = None) -> LabelSpace:
+    """A label space of your own; without ``colors`` each class gets one of Cityscapes' (up to 19), then VOC's.
+
+    >>> custom_space("mine", ["road", "other"]).num_classes
+    2
+    """
+    spare = [c.color for key in ("cityscapes19", "voc21") for c in label_space(key).classes if any(c.color)]
+    chosen = list(colors) if colors is not None else [spare[i % len(spare)] for i in range(len(names))]
+    if len(set(names)) != len(names) or len(chosen) != len(names) or not 0 < len(names) < IGNORE_INDEX:
+        raise ConfigError(f"label space {name!r}: give 1 to 254 distinct class names, and one colour each if any.")
+    return LabelSpace(name, tuple(LabelClass(n, c, thing=False) for n, c in zip(names, chosen, strict=True)))
 
 
 def lookup_table(ids: Mapping[int, int], unlisted: int | None = IGNORE_INDEX) -> NDArray[np.uint8]:
