@@ -165,6 +165,7 @@ def test_no_answer_repeats_the_question(key):
 def test_a_value_instead_of_a_function_and_a_crash_are_told(key):
     assert "the function itself" in check(key, 3).message
     assert "KeyError" in check(key, crash).message
+    assert "returns nothing yet" in check(key, lambda *_: None).message
 
 
 def test_unknown_exercise_lists_the_nearest():

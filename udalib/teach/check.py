@@ -67,11 +67,22 @@ def check(key: str, answer: Any) -> Feedback:
     if answer is None or answer is Ellipsis:
         return Feedback(key, False, f"no answer yet. The question: {found.question}")
     try:
-        return Feedback(key, True, found.grade(answer))
+        return Feedback(key, True, found.grade(_watched(answer) if callable(answer) else answer))
     except NotYet as hint:
         return Feedback(key, False, str(hint))
     except Exception as error:
         return Feedback(key, False, f"your code stopped with {type(error).__name__}: {error}")
+
+
+def _watched(answer: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        value = answer(*args)
+        require(
+            value is not None and value is not Ellipsis, "your function returns nothing yet; end it with `return ...`."
+        )
+        return value
+
+    return call
 
 
 def require(condition: bool, hint: str) -> None:
