@@ -78,8 +78,7 @@ class Sliding:
             if total is None:
                 total = logits.new_zeros(*logits.shape[:2], *images.shape[-2:])
             total[..., top : top + size[0], left : left + size[1]] += logits
-        if total is None:
-            raise ConfigError(f"images of shape {tuple(images.shape)} have no pixels to predict.")
+        assert total is not None  # origins() never returns an empty list
         rows = _coverage(tops, size[0], images.shape[-2])
         columns = _coverage(lefts, size[1], images.shape[-1])
         return total / (rows[:, None] * columns[None, :]).to(total)

@@ -1,0 +1,190 @@
+"""The evaluator against a direct computation, for mixed sizes, shares of several processes and other label spaces."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from udalib.core.errors import ConfigError, DataError
+from udalib.data.labels import label_space, mapping
+from udalib.engine.evaluation import SegmentationEvaluator
+from udalib.engine.inference import Sliding
+from udalib.metrics import confusion_matrix
+
+SPACE = label_space("cityscapes19")
+SIZES = [(12, 16), (12, 16), (8, 20), (12, 16), (9, 9), (9, 9), (9, 9)]
+
+
+@dataclass
+class Pictures:
+    """Images whose red value times 10 is close to the class."""
+
+    sizes: list = field(default_factory=lambda: SIZES)
+    label_space: object = SPACE
+    name: str = "pictures"
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def __getitem__(self, i):
+        generator = torch.Generator().manual_seed(i)
+        label = torch.randint(0, self.label_space.num_classes, self.sizes[i], generator=generator, dtype=torch.uint8)
+        noise = torch.randint(-8, 9, label.shape, generator=generator)
+        image = (label.int() * 10 + noise).clamp(0, 255).to(torch.uint8).expand(3, -1, -1).clone()
+        label[0] = 255
+        return {"image": image, "label": label, "name": str(i)}
+
+
+def predict(images):
+    """One logit a class: minus the distance of the red value to 10 times the class."""
+    classes = torch.arange(19.0).view(1, -1, 1, 1)
+    return -(images[:, :1] * 25.5 - classes).abs()
+
+
+def expected(dataset, indices=None):
+    total = torch.zeros(19, 20, dtype=torch.int64)
+    for i in indices if indices is not None else range(len(dataset)):
+        sample = dataset[i]
+        image = sample["image"][None].float() / 255
+        total += confusion_matrix(predict(image).argmax(1)[0], sample["label"], 19)
+    return total[:, :19]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_mixed_sizes(batch_size):
+    shapes = []
+    evaluator = SegmentationEvaluator(Pictures(), SPACE, {"few": (0, 1)}, batch_size=batch_size)
+    scores = evaluator.evaluate(lambda x: shapes.append(tuple(x.shape)) or predict(x))
+    json.dumps(scores, allow_nan=False)
+    assert scores["confusion"] == expected(Pictures()).tolist()
+    assert 0.2 < scores["miou"] < 0.99
+    assert scores["subsets"]["few"] == pytest.approx((scores["iou"]["road"] + scores["iou"]["sidewalk"]) / 2)
+    assert scores["images"] == len(SIZES)
+    assert sum(s[0] for s in shapes) == len(SIZES)
+    assert len(shapes) == {1: 7, 2: 5, 8: 4}[batch_size]
+
+
+class Part:
+    """What the evaluator asks of Lightning Fabric, for one process of several in turn."""
+
+    def __init__(self, rank, world_size, sent):
+        self.global_rank, self.world_size, self.sent = rank, world_size, sent
+
+    def all_reduce(self, tensor, reduce_op):
+        assert reduce_op == "sum"
+        self.sent.append(tensor.clone())
+        return torch.stack(self.sent).sum(0)
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 9])
+def test_shares_of_several_processes_add_up(world_size):
+    sent = []
+    evaluator = SegmentationEvaluator(Pictures(), SPACE, batch_size=2)
+    for rank in range(world_size):
+        scores = evaluator.evaluate(predict, fabric=Part(rank, world_size, sent))
+        assert torch.equal(sent[rank][:, :19], expected(Pictures(), range(rank, len(SIZES), world_size)))
+    assert scores == evaluator.evaluate(predict)
+
+
+SCRIPT = """
+import json, sys, pathlib
+sys.path.insert(0, {folder!r})
+from lightning.fabric import Fabric
+from test_evaluation import *
+fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
+fabric.launch()
+scores = SegmentationEvaluator(Pictures(), SPACE, batch_size=2).evaluate(predict, fabric.device, fabric)
+pathlib.Path({out!r}, str(fabric.global_rank)).write_text(json.dumps(scores))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_get_the_scores_of_one(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent), out=str(tmp_path)))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    want = SegmentationEvaluator(Pictures(), SPACE).evaluate(predict)
+    assert [json.loads((tmp_path / rank).read_text()) for rank in "01"] == [want, want]
+
+
+def test_logits_are_resized_to_the_label():
+    coarse = lambda x: predict(torch.nn.functional.avg_pool2d(x, 4))  # noqa: E731
+    sample = Pictures()[0]
+    for corners in (False, True):
+        scores = SegmentationEvaluator(Pictures(SIZES[:1]), SPACE, align_corners=corners).evaluate(coarse)
+        logits = coarse(sample["image"][None].float() / 255)
+        logits = torch.nn.functional.interpolate(logits, size=(12, 16), mode="bilinear", align_corners=corners)
+        assert scores["confusion"] == confusion_matrix(logits.argmax(1)[0], sample["label"], 19)[:, :19].tolist()
+
+
+def test_transforms_see_the_image_only():
+    seen = []
+
+    def halve(batch, draws):
+        seen.append((sorted(batch), len(draws)))
+        return {**batch, "image": torch.nn.functional.avg_pool2d(batch["image"], 2)}
+
+    sizes = []
+    dataset = Pictures(SIZES[:2])
+    SegmentationEvaluator(dataset, SPACE, batch_size=2, transforms=[halve]).evaluate(
+        lambda x: sizes.append(x.shape[-2:]) or predict(x)
+    )
+    assert seen == [(["image", "name"], 2)]
+    assert sizes == [(6, 8)]
+
+
+def test_sliding_inference_and_loader_processes_change_nothing():
+    plain = SegmentationEvaluator(Pictures(), SPACE, batch_size=3).evaluate(predict)
+    other = SegmentationEvaluator(Pictures(), SPACE, None, Sliding((6, 6), (4, 5)), 3, workers=1).evaluate(predict)
+    assert plain == other
+
+
+def test_labels_of_another_space_are_mapped():
+    target = label_space("cityscapes16")
+    scores = SegmentationEvaluator(Pictures(), target).evaluate(lambda x: predict(x)[:, :16])
+    table = mapping("cityscapes19", "cityscapes16")
+    total = torch.zeros(16, 17, dtype=torch.int64)
+    for i in range(len(SIZES)):
+        sample = Pictures()[i]
+        pred = predict(sample["image"][None].float() / 255)[0, :16].argmax(0)
+        total += confusion_matrix(pred, torch.from_numpy(table[sample["label"].numpy()]), 16)
+    assert scores["confusion"] == total[:, :16].tolist()
+    assert np.sum(scores["confusion"]) < expected(Pictures()).sum()
+
+
+def test_no_gradients():
+    weight = torch.ones(1, requires_grad=True)
+    flags = []
+    SegmentationEvaluator(Pictures(), SPACE).evaluate(
+        lambda x: flags.append((predict(x) * weight).requires_grad) or predict(x)
+    )
+    assert not any(flags)
+
+
+class Unlabelled(Pictures):
+    def __getitem__(self, i):
+        return {"image": torch.zeros(3, 4, 4, dtype=torch.uint8), "name": "frame_7"}
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "words"),
+    [
+        (lambda: SegmentationEvaluator(Pictures([]), SPACE), DataError, "'pictures' is empty"),
+        (lambda: SegmentationEvaluator(Pictures(), SPACE, batch_size=0), ConfigError, "batch_size is 0"),
+        (lambda: SegmentationEvaluator(Unlabelled(), SPACE).evaluate(predict), DataError, "frame_7 has no label"),
+        (
+            lambda: SegmentationEvaluator(Pictures(), SPACE).evaluate(lambda x: predict(x)[:, :16]),
+            ConfigError,
+            "predicts 16 classes, but cityscapes19 has 19",
+        ),
+    ],
+)
+def test_messages(build, error, words):
+    with pytest.raises(error, match=words):
+        build()
