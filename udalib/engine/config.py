@@ -1,4 +1,4 @@
-"""How long, how precisely and on what a run trains: everything the trainer needs that is not data, network or method."""
+"""How long, how precisely and on what a run trains: what the trainer needs besides data, network and method."""
 
 from __future__ import annotations
 

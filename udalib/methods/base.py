@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -53,7 +52,7 @@ class LocalRuntime:
 
     def backward(self, loss: Tensor) -> None:
         """Call ``loss.backward()``."""
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def optimizer_step(self, optimizer: Optimizer) -> None:
         """Call ``optimizer.step()``."""
@@ -106,7 +105,7 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define step()")
 
     def predict(self, images: Tensor) -> Tensor:
-        """Logits (B, C, H, W) for images (B, 3, H, W) in [0, 1], at the size of the images; eval mode is the caller's."""
+        """Logits (B, C, H, W) for images (B, 3, H, W) in [0, 1], at their size; eval mode is set by the caller."""
         raise NotImplementedError(f"{type(self).__name__} must define predict()")
 
     def forward(self, images: Tensor) -> Tensor:
