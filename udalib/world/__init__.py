@@ -1,0 +1,18 @@
+"""The embedded street world: procedural scenes in several styles (domains), with labels, boxes, depth and exact flow."""
+
+from udalib.world.dataset import Streets
+from udalib.world.render import WORLD_VERSION, render, render_clip
+from udalib.world.styles import STYLES, Layout, Photo, Style, Surface, style_names
+
+__all__ = [
+    "STYLES",
+    "WORLD_VERSION",
+    "Layout",
+    "Photo",
+    "Streets",
+    "Style",
+    "Surface",
+    "render",
+    "render_clip",
+    "style_names",
+]
