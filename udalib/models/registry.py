@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -10,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
-from udalib.core.errors import ConfigError, unknown_name
+from udalib.core.errors import CheckpointError, ConfigError, unknown_name
 from udalib.core.registry import Registry
+from udalib.models.load import load_published
 from udalib.models.network import IMAGENET, InputStats, SegmentationNetwork
 
 ENCODERS: Registry[Callable[..., nn.Module]] = Registry("encoder")
@@ -101,17 +103,27 @@ def combine(
     *,
     encoder_options: Mapping[str, Any] | None = None,
     decoder_options: Mapping[str, Any] | None = None,
+    encoder_weights: str | os.PathLike[str] | None = None,
     stats: InputStats | None = None,
     align_corners: bool = False,
 ) -> SegmentationNetwork:
     """Put the decoder and the encoder of these names together.
 
-    ``stats`` defaults to the encoder's own ``stats`` attribute if it has one, else to :data:`IMAGENET`.
+    ``encoder_weights`` is a published weights file for the encoder alone (``mit_b5.pth``); what it holds beyond the
+    encoder is dropped. ``stats`` defaults to the encoder's own ``stats`` attribute, else to :data:`IMAGENET`.
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known ones.
+        CheckpointError: if the file lacks a weight of the encoder, or cannot be used at all.
     """
     body = create_encoder(encoder, **(encoder_options or {}))
     channels = getattr(body, "channels", None)
     if channels is None:
         raise ConfigError(f"encoder {encoder!r} has no attribute 'channels'; give it a tuple, finest feature first.")
+    if encoder_weights is not None:
+        report = load_published(body, encoder_weights)
+        if report.missing or report.shape_mismatch:
+            raise CheckpointError(f"these weights do not fit the encoder {encoder!r}: {report}.")
     head = create_decoder(decoder, channels, num_classes, **(decoder_options or {}))
     own_stats: InputStats = getattr(body, "stats", IMAGENET)
     return SegmentationNetwork(body, head, stats or own_stats, align_corners)
