@@ -1,5 +1,6 @@
 """Label spaces, real data sets, splits, samplers, transforms and streams."""
 
+from udalib.data.check import check_dataset
 from udalib.data.clips import Clips
 from udalib.data.collate import as_batch, as_sample, collate
 from udalib.data.datasets import DATASETS, create_dataset, from_manifest
@@ -17,8 +18,11 @@ from udalib.data.labels import (
     mapping,
     subset,
 )
+from udalib.data.loading import load_in_order
 from udalib.data.manifests import Manifest, manifest, manifest_names
+from udalib.data.report import KINDS, Defect, Report
 from udalib.data.samplers import Sampler, SequentialSampler, ShuffleSampler
+from udalib.data.stats import ClassStatistics, class_counts, compute_class_statistics
 from udalib.data.stream import MapDataset, Stream, Transform
 from udalib.data.transforms import (
     ColorJitter,
@@ -33,9 +37,12 @@ from udalib.data.transforms import (
 
 __all__ = [
     "DATASETS",
+    "KINDS",
     "SUBSETS",
+    "ClassStatistics",
     "Clips",
     "ColorJitter",
+    "Defect",
     "Draws",
     "GaussianBlur",
     "HorizontalFlip",
@@ -47,6 +54,7 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "Report",
     "Resize",
     "Sampler",
     "SegmentationFiles",
@@ -57,12 +65,16 @@ __all__ = [
     "Transform",
     "as_batch",
     "as_sample",
+    "check_dataset",
+    "class_counts",
     "collate",
+    "compute_class_statistics",
     "create_dataset",
     "custom_space",
     "from_manifest",
     "label_space",
     "label_space_names",
+    "load_in_order",
     "lookup_table",
     "manifest",
     "manifest_names",

@@ -21,7 +21,6 @@ from udalib.core.types import IGNORE_INDEX, Batch
 IMAGES = ("image", "frames")
 MAPS = ("label", "frame_labels", "instances", "depth", "weight")
 FLOWS = ("flow", "flow_forward", "flow_backward")
-PAD_VALUES: dict[str, float] = {"label": IGNORE_INDEX, "frame_labels": IGNORE_INDEX}
 
 
 def size_of(batch: Batch) -> tuple[int, int]:
@@ -95,17 +94,22 @@ def crop_each(batch: Batch, tops: Sequence[int], lefts: Sequence[int], size: tup
     return {k: _joined([c[k] for c in cut]) for k in batch}
 
 
-def pad(batch: Batch, size: tuple[int, int], values: dict[str, float] = PAD_VALUES) -> Batch:
-    """Pad at the bottom and right up to at least ``size``: labels with 255, all else with 0 unless ``values`` says."""
+def pad(batch: Batch, size: tuple[int, int], color: Sequence[float] = (0.0, 0.0, 0.0)) -> Batch:
+    """Pad at the bottom and right up to at least ``size``: images with ``color`` (0..255), labels 255, all else 0."""
     height, width = size_of(batch)
     margins = [0, max(size[1] - width, 0), 0, max(size[0] - height, 0)]
     if not any(margins):
         return dict(batch)
 
     def fill(x: Tensor, key: str = "") -> Tensor:
-        return F.pad(x, margins, value=values.get(key, 0))
+        return F.pad(x, margins, value=IGNORE_INDEX if key in ("label", "frame_labels") else 0)
 
-    return _apply(batch, image=fill, maps=fill, flow=fill)
+    def fill_image(x: Tensor) -> Tensor:
+        shade = torch.tensor(color).round().to(x.dtype) if x.dtype == torch.uint8 else torch.tensor(color) / 255.0
+        inside = F.pad(torch.ones(height, width, dtype=torch.bool, device=x.device), margins)
+        return torch.where(inside, F.pad(x, margins), shade.to(x.device, x.dtype, non_blocking=True).view(3, 1, 1))
+
+    return _apply(batch, image=fill_image, maps=fill, flow=fill)
 
 
 def hflip(batch: Batch, flip: Tensor) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,13 +50,11 @@ def opened(path: Path, role: str) -> Iterator[Image.Image]:
     """Open and fully decode an image file with Pillow."""
     require_file(path, role)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                image.load()
-                yield image
-    except UnidentifiedImageError as error:
-        what = f"this {role} is not an image that Pillow can identify"
+        with Image.open(path) as image:
+            image.load()
+            yield image
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        what = f"this {role} is not an image that can be opened"
         raise FileError("unreadable", path, what, AGAIN) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         kind = "permission" if isinstance(error, PermissionError) else "truncated"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from udalib.core.errors import ConfigError
 from udalib.core.seeding import derive_seed
 from udalib.core.types import Batch, Sample
 from udalib.data.collate import as_batch, as_sample, collate
 from udalib.data.draws import Draws
+from udalib.data.loading import load_in_order
 from udalib.data.samplers import Sampler, ShuffleSampler
 
 
@@ -103,17 +104,8 @@ class Stream:
         The global random state of torch is left alone. Closing the iterator stops its loader processes.
         """
         self.positions(rank, world_size)
-        loader: DataLoader[Batch] = DataLoader(
-            _Iterations(self, rank, world_size),
-            batch_size=None,
-            sampler=itertools.count(start_iteration),
-            num_workers=self.workers,
-            collate_fn=_unchanged,
-            pin_memory=torch.cuda.is_available(),
-            prefetch_factor=2 if self.workers else None,
-            generator=torch.Generator(),
-        )
-        return iter(loader)
+        share = _Iterations(self, rank, world_size)
+        return load_in_order(share.load, itertools.count(start_iteration), self.workers, torch.cuda.is_available())
 
     def finish(
         self, batch: Batch, device: torch.device | str, iteration: int, rank: int = 0, world_size: int = 1
@@ -131,18 +123,16 @@ class Stream:
         return moved
 
 
-class _Iterations(torch.utils.data.Dataset[Batch]):
-    """Item i is this process's whole batch of iteration i, so a loader process builds whole batches."""
+@dataclass(frozen=True)
+class _Iterations:
+    """One process's share of a stream: a loader process builds whole batches."""
 
-    def __init__(self, stream: Stream, rank: int, world_size: int) -> None:
-        self.stream, self.rank, self.world_size = stream, rank, world_size
+    stream: Stream
+    rank: int
+    world_size: int
 
-    def __getitem__(self, iteration: int) -> Batch:
+    def load(self, iteration: int) -> Batch:
         return self.stream.load(iteration, self.rank, self.world_size)
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch
 
 
 def _to_device(value: Any, device: torch.device | str) -> Any:

@@ -76,13 +76,17 @@ def _pil_label(label: Tensor, size: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class Pad:
-    """Pad bottom and right up to ``size`` (h, w): images with 0, labels with 255."""
+    """Pad bottom and right up to ``size`` (h, w): labels with 255, images with ``color`` (RGB, 0..255).
+
+    The published pipelines pad with 0 AFTER normalising, which is the mean colour; so is the default here.
+    """
 
     size: tuple[int, int]
+    color: tuple[float, float, float] = (123.675, 116.28, 103.53)
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """See :class:`Pad`; draws nothing."""
-        return geometry.pad(batch, self.size)
+        return geometry.pad(batch, self.size, self.color)
 
 
 @dataclass(frozen=True)
