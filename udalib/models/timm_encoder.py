@@ -28,8 +28,8 @@ class TimmEncoder(KeepsStatistics):
     """Features of a timm backbone: normalised (B, 3, H, W) -> maps with ``channels`` at ``strides``, finest first.
 
     Hierarchical backbones give every level of stride 4 and more. Backbones of a single stride (ViT, DeiT) give four
-    maps from evenly spaced blocks. Sides need not be multiples of the stride: a map has side / stride positions, rounded
-    as the backbone does it. A few backbones (MLP-Mixer, LeViT, CoaT) run at one size only, given as ``img_size``.
+    maps from evenly spaced blocks. Sides need not be multiples of the stride: a map has side / stride positions,
+    rounded as the backbone does it. A few backbones (MLP-Mixer, LeViT, CoaT) run only at their ``img_size``.
 
     Args:
         name: timm's model name, e.g. ``"resnet18"``, ``"convnext_tiny"``, ``"vit_small_patch16_224"``.
@@ -181,7 +181,7 @@ def _timm_stats(body: nn.Module) -> InputStats:
     config = getattr(body, "default_cfg", None) or getattr(body, "pretrained_cfg", None) or {}
     if "mean" not in config or "std" not in config:
         return IMAGENET
-    mean, std = ([255.0 * float(v) for v in config[key]] for key in ("mean", "std"))
+    mean, std = ([round(255.0 * float(v), 4) for v in config[key]] for key in ("mean", "std"))
     return InputStats((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
