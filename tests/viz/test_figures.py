@@ -242,3 +242,9 @@ def test_legend_and_beside_draw(sample):
     figure = viz.beside({"image": sample["image"], "depth": sample["depth"]})
     assert [axes.get_title() for axes in figure.axes] == ["image", "depth"]
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_table_prints_aligned_and_escapes_html():
+    table = viz.Table(("a", "long name"), [(1, "<b>"), ("xyz", 2)], "a note")
+    assert str(table).splitlines() == ["a    long name", "1    <b>", "xyz  2", "a note"]
+    assert "&lt;b&gt;" in table._repr_html_()

@@ -81,11 +81,11 @@ def run_all(plan: Sequence[tuple[Path, dict[str, Any]]], out: Path, timeout: int
 
 def print_results(runs: Path) -> None:
     """Print the results table of the run folders under ``runs``, if the notebooks made any."""
-    from udalib.recipes import report
+    from udalib.recipes import read_entries, render, summarise
 
     if runs.is_dir():
         print(f"\nResults of the runs in {runs} (udalib report):\n")
-        print(report([runs]))
+        print(render(summarise(read_entries([runs])), classes=False))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

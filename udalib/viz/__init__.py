@@ -7,15 +7,18 @@ from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
 from udalib.viz.labels import colorize, legend, overlay, present_ids
 from udalib.viz.samples import beside, error_map, show_samples
 from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars
-from udalib.viz.theme import Picture, new_figure, to_array, to_png
+from udalib.viz.tables import Table
+from udalib.viz.theme import Picture, bar_style, line_style, new_figure, to_array, to_png
 
 __all__ = [
     "Choice",
     "Explorer",
     "Picture",
     "Slider",
+    "Table",
     "Toggle",
     "attention_figure",
+    "bar_style",
     "beside",
     "class_frequencies_figure",
     "colorize",
@@ -28,6 +31,7 @@ __all__ = [
     "flow_wheel",
     "iou_bars",
     "legend",
+    "line_style",
     "new_figure",
     "overlay",
     "present_ids",
