@@ -6,17 +6,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from udalib.core.errors import unknown_name
 from udalib.core.registry import Registry
-from udalib.data import SequentialSampler, ShuffleSampler
+from udalib.data import SequentialSampler, ShuffleSampler, transforms
+from udalib.engine.inference import Sliding, Whole
 from udalib.engine.schedules import Constant, Poly, WarmupPoly
-from udalib.methods.registry import METHODS
-from udalib.models.registry import NETWORKS, combine, list_networks
+from udalib.methods import METHODS
+from udalib.models.registry import DECODERS, ENCODERS, NETWORKS, list_decoders, list_encoders, list_networks
 
 SCHEDULES: Registry[Callable[..., Any]] = Registry("schedule")
 SCHEDULES.add("constant", Constant)
 SCHEDULES.add("poly", Poly)
 SCHEDULES.add("warmup_poly", WarmupPoly)
+
+INFERENCE: Registry[Callable[..., Any]] = Registry("inference")
+INFERENCE.add("whole", Whole)
+INFERENCE.add("sliding", Sliding)
+
+TRANSFORMS: Registry[Callable[..., Any]] = Registry("transform")
+TRANSFORMS.add("resize", transforms.Resize)
+TRANSFORMS.add("pil_resize", transforms.PilResize)
+TRANSFORMS.add("pad", transforms.Pad)
+TRANSFORMS.add("flip", transforms.HorizontalFlip)
+TRANSFORMS.add("crop", transforms.RandomCrop)
+TRANSFORMS.add("jitter", transforms.ColorJitter)
+TRANSFORMS.add("blur", transforms.GaussianBlur)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""
@@ -37,6 +50,16 @@ def schedule_factory(name: str) -> Callable[..., Any]:
     return SCHEDULES.get(name)
 
 
+def transform_factory(name: str) -> Callable[..., Any]:
+    """Return the class of the transform ``name``."""
+    return TRANSFORMS.get(name)
+
+
+def inference_factory(name: str) -> Callable[..., Any]:
+    """Return the class of the inference mode ``name``."""
+    return INFERENCE.get(name)
+
+
 def sampler_factory(name: str) -> Callable[..., Any]:
     """Return the builder ``(dataset, seed, **options)`` of the sampler ``name``."""
     return SAMPLERS.get(name)
@@ -48,5 +71,26 @@ def method_factory(name: str) -> Callable[..., Any]:
 
 
 def network_factory(name: str) -> Callable[..., Any]:
-    """Return the builder of a registered network, or of a "decoder-encoder" pair."""
-    return NETWORKS.get(name) if name in list_networks() else partial(combine)
+    """Return the builder of a registered network; of the name "pair" one without options of its own."""
+    return _pair if name == "pair" else _known(NETWORKS, list_networks, name)
+
+
+def encoder_factory(name: str) -> Callable[..., Any]:
+    """Return the builder of the encoder ``name``; "family:argument" gives the family's with its argument."""
+    family, colon, argument = name.partition(":")
+    factory = _known(ENCODERS, list_encoders, family)
+    return partial(factory, argument) if colon else factory
+
+
+def decoder_factory(name: str) -> Callable[..., Any]:
+    """Return the builder ``(in_channels, num_classes, **options)`` of the decoder ``name``."""
+    return _known(DECODERS, list_decoders, name)
+
+
+def _known(registry: Registry[Any], names: Callable[[], list[str]], name: str) -> Callable[..., Any]:
+    names()  # imports the modules that register
+    factory: Callable[..., Any] = registry.get(name)
+    return factory
+
+
+def _pair() -> None: ...

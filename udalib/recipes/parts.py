@@ -28,14 +28,17 @@ class Part:
         """Return what builds this part; an unknown name raises with the nearest ones."""
         raise NotImplementedError(f"{type(self).__name__} does not say where its names are registered")
 
-    def build(self, *arguments: Any, **named: Any) -> Any:
-        """Call the factory with ``arguments``, the options and ``named``, after checking the options' names."""
-        factory = self.factory()
-        accepted = option_types(factory)
+    def check_options(self) -> None:
+        """Raise :class:`UnknownNameError` for a name or an option that is not known; builds nothing."""
+        accepted = option_types(self.factory())
         for key in self.options:
             if accepted is not None and key not in accepted:
                 raise unknown_name(f"option of {self.name!r}", key, accepted)
-        return factory(*arguments, **{**self.options, **named})
+
+    def build(self, *arguments: Any, **named: Any) -> Any:
+        """Call the factory with ``arguments``, the options and ``named``, after checking the options' names."""
+        self.check_options()
+        return self.factory()(*arguments, **{**self.options, **named})
 
 
 def option_types(factory: Callable[..., Any]) -> Mapping[str, Any] | None:

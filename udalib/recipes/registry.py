@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -52,4 +53,5 @@ def get_recipe(name: str, preset: str = "laptop", overrides: Mapping[str, Any] |
     recipe = RECIPES.get(name)
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
-    return apply_overrides(apply_overrides(recipe, recipe.presets.get(preset, {})), overrides or {})
+    scaled = apply_overrides(recipe, recipe.presets.get(preset, {}))
+    return apply_overrides(dataclasses.replace(scaled, preset=preset), overrides or {})

@@ -9,19 +9,28 @@ from typing import Any, Literal
 from udalib.engine.config import TrainConfig
 from udalib.engine.optim import OptimizerSpec
 from udalib.recipes import factories
+from udalib.recipes.datasets import dataset_factory
 from udalib.recipes.options import Options
 from udalib.recipes.parts import Part
 
 
 @dataclass(frozen=True)
 class DatasetSpec(Part):
-    """A data set by name: ``streets/STYLE`` for the embedded world, else a name of ``udalib data list``."""
+    """A data set by name: ``streets/STYLE`` for the embedded world, else a name of ``udalib data list``.
+
+    Attributes:
+        name: of the data set.
+        options: keyword arguments of its class, such as ``length`` and ``size`` of the streets.
+        split: "train", "val", ...
+        limit: use the first ``limit`` items only; None = all.
+    """
 
     split: str = "train"
+    limit: int | None = None
 
     def factory(self) -> Callable[..., Any]:
-        """See :func:`udalib.recipes.factories.dataset_factory`."""
-        return factories.dataset_factory(self.name)
+        """See :func:`udalib.recipes.datasets.dataset_factory`."""
+        return dataset_factory(self.name)
 
 
 @dataclass(frozen=True)
@@ -68,26 +77,64 @@ class StreamSpec:
 
 
 @dataclass(frozen=True)
-class NetworkSpec(Part):
-    """A segmentation network: a name of ``create_network``, such as "streets" or "daformer-mit_b5".
+class EncoderSpec(Part):
+    """An encoder by its registered name ("mit_b5", "timm:mobilenetv2_100")."""
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.encoder_factory`."""
+        return factories.encoder_factory(self.name)
+
+
+@dataclass(frozen=True)
+class DecoderSpec(Part):
+    """A decoder by its registered name ("daformer", "light_fpn")."""
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.decoder_factory`."""
+        return factories.decoder_factory(self.name)
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """Published weights to start from.
 
     Attributes:
-        name: registered network, or "decoder-encoder".
-        options: keyword arguments of a network that has a name of its own.
-        encoder: keyword arguments of the encoder of a "decoder-encoder" pair.
-        decoder: keyword arguments of its decoder.
-        stats: input normalisation; None = what the encoder says of itself.
-        align_corners: how logits are resized to the image (True only to repeat code that did so).
-        weights: file under $UDALIB_WEIGHTS with published weights of the whole network, None = none.
+        file: under $UDALIB_WEIGHTS, with the published parameter names.
+        part: "encoder" takes the encoder's weights and ignores the rest of the file; "network" needs all of it.
+    """
+
+    file: str
+    part: Literal["encoder", "network"] = "encoder"
+
+
+PAIR = "pair"
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Part):
+    """A segmentation network: one with a name of its own ("streets"), or "pair" for an encoder and a decoder.
+
+    Attributes:
+        name: registered network, or "pair".
+        options: keyword arguments of a registered network.
+        encoder, decoder: of a pair.
+        stats: input normalisation of a pair; None = what the encoder says of itself.
+        align_corners: how logits of a pair are resized to the image (True only to repeat code that did so).
+        weights: published weights to start from; None = those its encoder loads itself, if any.
         channels: classes of the output; None = those of the recipe's label space.
     """
 
-    encoder: Options = field(default_factory=Options)
-    decoder: Options = field(default_factory=Options)
+    encoder: EncoderSpec | None = None
+    decoder: DecoderSpec | None = None
     stats: Literal["imagenet", "half", "caffe"] | None = None
     align_corners: bool = False
-    weights: str | None = None
+    weights: WeightsSpec | None = None
     channels: int | None = None
+
+    @classmethod
+    def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:
+        """Write the network made of ``encoder`` and ``decoder``."""
+        return cls(PAIR, encoder=encoder, decoder=decoder, **fields)
 
     def factory(self) -> Callable[..., Any]:
         """See :func:`udalib.recipes.factories.network_factory`."""
@@ -135,7 +182,8 @@ class EvaluationSpec:
         subsets: named class subsets whose mIoU is reported as well, such as "synthia13".
         batch_size: images a forward pass.
         inference: whole images or sliding windows.
-        transforms: before prediction, on images and labels (resizing, nothing random).
+        sample_transforms: on each decoded uint8 image alone (Pillow's resize of a published protocol).
+        transforms: on batches of images alone, on the device; labels keep their size (nothing random here).
     """
 
     name: str
@@ -143,6 +191,7 @@ class EvaluationSpec:
     subsets: tuple[str, ...] = ()
     batch_size: int = 8
     inference: InferenceSpec = field(default_factory=InferenceSpec)
+    sample_transforms: tuple[TransformSpec, ...] = ()
     transforms: tuple[TransformSpec, ...] = ()
 
 
@@ -180,6 +229,7 @@ class Recipe:
         evaluations: the first one decides which weights are the best.
         published: the numbers it answers to, None of them ours.
         presets: preset name to the overrides that scale this recipe.
+        preset: the one that was applied, "" for none.
     """
 
     name: str
@@ -194,3 +244,4 @@ class Recipe:
     evaluations: tuple[EvaluationSpec, ...]
     published: tuple[Published, ...] = ()
     presets: Options = field(default_factory=Options)
+    preset: str = ""

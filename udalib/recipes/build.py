@@ -1,0 +1,210 @@
+"""From the specifications of a recipe to live objects: streams, network, method, schedules, evaluators."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from udalib.core.errors import CheckpointError, ConfigError
+from udalib.core.paths import weights_root
+from udalib.core.seeding import derive_seed
+from udalib.data import Stream, label_space
+from udalib.engine.evaluation import SegmentationEvaluator
+from udalib.engine.optim import build_optimizer
+from udalib.methods import Method, Supervised
+from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
+from udalib.models.load import load_published
+from udalib.models.registry import combine
+from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
+from udalib.recipes.parts import option_types
+from udalib.recipes.specs import (
+    PAIR,
+    DatasetSpec,
+    DecoderSpec,
+    EncoderSpec,
+    EvaluationSpec,
+    NetworkSpec,
+    Recipe,
+    StreamSpec,
+    WeightsSpec,
+)
+
+STATS = {"imagenet": IMAGENET, "half": HALF, "caffe": CAFFE}
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot run, by looking at names alone: nothing is loaded yet.
+
+    Raises:
+        ConfigError: a stream that the method reads is missing, or two parts share a name.
+        UnknownNameError: a name or an option that its registry or factory does not know.
+    """
+    for kind, items in (("stream", recipe.streams), ("evaluation", recipe.evaluations)):
+        names = [item.name for item in items]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"recipe {recipe.name!r}: two {kind}s share a name among {', '.join(names)}.")
+    check_streams(recipe, needed_streams(recipe))
+    label_space(recipe.label_space)
+    parts = [stream.dataset for stream in recipe.streams] + [evaluation.dataset for evaluation in recipe.evaluations]
+    transforms = [t for s in recipe.streams for t in (*s.sample_transforms, *s.batch_transforms)]
+    transforms += [t for e in recipe.evaluations for t in (*e.sample_transforms, *e.transforms)]
+    for part in (*parts, *transforms, recipe.network, recipe.method, recipe.schedule):
+        part.check_options()
+    if recipe.network.name == PAIR:
+        _pair(recipe.network)
+
+
+def needed_streams(recipe: Recipe) -> tuple[str, ...]:
+    """Streams that the method of ``recipe`` says it reads: its class's ``streams`` and its ``stream`` arguments.
+
+    A constructor argument called ``stream`` or ``..._stream`` names one, by the recipe's option or by its default.
+    """
+    factory, options = recipe.method.factory(), recipe.method.options
+    named = {
+        name: options.get(name, parameter.default)
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if name == "stream" or name.endswith("_stream")
+    }
+    streams = [*getattr(factory, "streams", ()), *(value for value in named.values() if isinstance(value, str))]
+    return tuple(dict.fromkeys(streams))
+
+
+def check_streams(recipe: Recipe, needed: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` if ``recipe`` lacks one of the streams ``needed``."""
+    have = [stream.name for stream in recipe.streams]
+    for name in needed:
+        if name not in have:
+            title = getattr(recipe.method.factory(), "__name__", recipe.method.name)
+            raise ConfigError(
+                f"recipe {recipe.name!r}: the method {title} reads the stream {name!r}, but the recipe has "
+                f"{', '.join(map(repr, have)) or 'none'}. Add a StreamSpec({name!r}, ...) to its streams."
+            )
+
+
+def build_dataset(spec: DatasetSpec, space: str) -> Any:
+    """Data set of ``spec`` with its labels in the label space ``space``."""
+    dataset = in_label_space(spec.build(split=spec.split), space)
+    return dataset if spec.limit is None else First(dataset, spec.limit)
+
+
+def build_stream(spec: StreamSpec, space: str, seed: int) -> Stream:
+    """Stream of ``spec``; its order and its draws depend on ``seed`` and its name alone."""
+    dataset = build_dataset(spec.dataset, space)
+    return Stream(
+        spec.name,
+        dataset,
+        spec.batch_size,
+        sampler=spec.sampler.build(dataset, derive_seed("stream", seed, spec.name)),
+        sample_transforms=[transform.build() for transform in spec.sample_transforms],
+        batch_transforms=[transform.build() for transform in spec.batch_transforms],
+        seed=seed,
+        workers=spec.workers,
+    )
+
+
+def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = True) -> SegmentationNetwork:
+    """Network of ``spec``; ``pretrained=False`` leaves weight files unread (a checkpoint follows)."""
+    spec = spec if pretrained else without_weights(spec)
+    classes = spec.channels or num_classes
+    if spec.name == PAIR:
+        encoder, decoder = _pair(spec)
+        network = combine(
+            decoder.name,
+            encoder.name,
+            classes,
+            encoder_options=encoder.options,
+            decoder_options=decoder.options,
+            stats=None if spec.stats is None else STATS[spec.stats],
+            align_corners=spec.align_corners,
+        )
+    else:
+        network = spec.build(num_classes=classes)
+    if spec.weights is not None:
+        load_weights(network, spec.weights)
+    return network
+
+
+def load_weights(network: SegmentationNetwork, spec: WeightsSpec) -> None:
+    """Load published weights into ``network`` or its encoder.
+
+    Raises:
+        CheckpointError: the file is missing or unusable, or leaves a part of what it is for at random values.
+    """
+    path = weights_root() / spec.file
+    if spec.part == "network":
+        load_published(network, path, strict=True)
+        return
+    report = load_published(network.encoder, path)
+    if report.missing or report.shape_mismatch:
+        raise CheckpointError(f"weights do not fill the encoder: {report}. Choose the file made for this encoder.")
+
+
+def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
+    if spec.encoder is None or spec.decoder is None:
+        raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
+    spec.encoder.check_options()
+    spec.decoder.check_options()
+    return spec.encoder, spec.decoder
+
+
+def without_weights(spec: NetworkSpec) -> NetworkSpec:
+    """Return ``spec`` with every request for a weights file taken out."""
+    if spec.encoder is None:
+        return dataclasses.replace(spec, weights=None)
+    options = {key: value for key, value in spec.encoder.options.items() if key not in ("pretrained", "weights")}
+    return dataclasses.replace(spec, weights=None, encoder=EncoderSpec.of(spec.encoder.name, **options))
+
+
+def build_method(recipe: Recipe, *, pretrained: bool = True) -> Method:
+    """Method of ``recipe`` with its network and optimiser.
+
+    The method's constructor gets what it asks for by name: ``network``, ``optimizer`` (of the network),
+    ``num_classes``, and ``source``, the supervised training of the network on the stream "source", if the options set
+    ``source_iterations``.
+
+    Raises:
+        ConfigError: the method reads a stream that the recipe lacks.
+    """
+    network = build_network(recipe.network, label_space(recipe.label_space).num_classes, pretrained=pretrained)
+    optimizer = build_optimizer(recipe.optimizer, network.named_parameters())
+    given: dict[str, Any] = {"network": network, "optimizer": optimizer, "num_classes": network.num_classes}
+    if recipe.method.options.get("source_iterations"):
+        given["source"] = Supervised(network, optimizer)
+    accepted = option_types(recipe.method.factory()) or {}
+    method: Method = recipe.method.build(**{key: value for key, value in given.items() if key in accepted})
+    check_streams(recipe, method.streams)
+    return method
+
+
+def build_schedules(recipe: Recipe, method: Method) -> dict[str, Any]:
+    """One schedule for all optimisers of ``method``; ``total`` is the number of iterations unless it is given."""
+    accepted = option_types(recipe.schedule.factory()) or {}
+    total = {"total": recipe.train.iterations} if "total" in accepted and "total" not in recipe.schedule.options else {}
+    schedule = recipe.schedule.build(**total)
+    return dict.fromkeys(method.optimizers(), schedule)
+
+
+def build_evaluator(spec: EvaluationSpec, space_name: str, *, align_corners: bool = False) -> SegmentationEvaluator:
+    """Evaluator of ``spec`` for a network whose classes are those of the label space ``space_name``."""
+    space = label_space(space_name)
+    dataset = build_dataset(spec.dataset, space.name)
+    if spec.sample_transforms:
+        dataset = WithImageTransforms(dataset, [transform.build() for transform in spec.sample_transforms])
+    return SegmentationEvaluator(
+        dataset,
+        space,
+        subsets={name: space.subset(name) for name in spec.subsets},
+        inference=spec.inference.build(),
+        batch_size=spec.batch_size,
+        transforms=[transform.build() for transform in spec.transforms],
+        align_corners=align_corners,
+    )
+
+
+def build_evaluators(recipe: Recipe, method: Method) -> Mapping[str, SegmentationEvaluator]:
+    """Evaluators of ``recipe`` by name, the first one first; the corner convention is that of the method's network."""
+    corners = bool(getattr(getattr(method, "network", None), "align_corners", False))
+    space = recipe.label_space
+    return {spec.name: build_evaluator(spec, space, align_corners=corners) for spec in recipe.evaluations}

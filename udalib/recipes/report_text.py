@@ -1,0 +1,139 @@
+"""A report as a terminal table, Markdown, CSV or JSON; published numbers and ours never share a column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+
+from udalib.core.errors import unknown_name
+from udalib.recipes.report import Group, Report, to_dict
+
+NOTE = (
+    "Ours: mIoU in percent, mean over the seeds; ± is the standard deviation over seeds (n - 1), absent for one seed. "
+    "Published: the number of others, with its source; not measured here."
+)
+
+
+def render(report: Report, format: str = "table", *, classes: bool = True) -> str:
+    """Return ``report`` as text; ``format`` is table, markdown, csv or json."""
+    if format not in FORMATS:
+        raise unknown_name("report format", format, FORMATS)
+    return FORMATS[format](report, classes)
+
+
+def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
+    metrics = report.metrics()
+    with_published = any(group.published for group in report.groups)
+    header = ["recipe", "preset", *(f"ours: {_metric_title(m)}" for m in metrics)]
+    header += ["seeds", "iterations", "batch", "minutes a run", "device"] + ["published"] * with_published
+    rows = []
+    for group in report.groups:
+        scores = group.scores()
+        row = [group.label, group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
+        row += [" ".join(map(str, group.seeds)), str(group.first.iterations), group.first.batch]
+        row += ["" if group.minutes is None else f"{group.minutes:.1f}", group.devices]
+        rows.append(row + [_published_text(group)] * with_published)
+    return header, rows
+
+
+def _metric_title(metric: str) -> str:
+    evaluation, _, rest = metric.partition("/")
+    return f"{evaluation} mIoU" + ("" if rest == "miou" else f" over {rest.removeprefix('subsets/')}")
+
+
+def _published_text(group: Group) -> str:
+    return "; ".join(f"{_metric_title(p.metric)} {p.value:g} ({p.source})" for p in group.published)
+
+
+def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
+    """One table for each evaluation and set of classes: a row a class, a column a group."""
+    tables: dict[tuple[str, tuple[str, ...]], list[Group]] = {}
+    for group in report.groups:
+        for name in group.evaluations():
+            tables.setdefault((name, tuple(group.classes(name))), []).append(group)
+    result = []
+    for (evaluation, names), groups in tables.items():
+        columns = [group.classes(evaluation) for group in groups]
+        rows = [[name, *("-" if c[name] is None else str(c[name]) for c in columns)] for name in names]
+        header = ["class", *(f"{group.label} ({group.first.preset})" for group in groups)]
+        result.append((f"Ours: IoU by class on {evaluation}, percent", header, rows))
+    return result
+
+
+def _leftovers(report: Report) -> list[str]:
+    lines = [f"No result: {run.folder} ({run.recipe}, seed {run.seed}): {run.reason}" for run in report.unfinished]
+    return lines + [f"Replaced by a later run of the same seed: {run.folder}" for run in report.replaced]
+
+
+def _table(report: Report, classes: bool) -> str:
+    return _document(report, classes, _plain_table, "")
+
+
+def _markdown(report: Report, classes: bool) -> str:
+    return _document(report, classes, _markdown_table, "- ")
+
+
+def _document(
+    report: Report, classes: bool, table: Callable[[Sequence[str], Sequence[Sequence[str]]], str], bullet: str
+) -> str:
+    parts = []
+    if report.groups:
+        parts += [table(*_score_rows(report)), NOTE]
+        if classes:
+            parts += [f"{title}\n\n{table(header, rows)}" for title, header, rows in _class_tables(report)]
+    else:
+        parts.append("There is no finished run to report.")
+    leftovers = _leftovers(report)
+    if leftovers:
+        parts.append("\n".join(bullet + line for line in leftovers))
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def _json(report: Report, classes: bool) -> str:
+    values = to_dict(report)
+    if not classes:
+        values["groups"] = [{k: v for k, v in group.items() if k != "classes"} for group in values["groups"]]
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _csv(report: Report, classes: bool) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head = ["whose", "recipe", "preset", "overrides", "metric", "class", "mean", "std", "seeds"]
+    writer.writerow([*head, "iterations", "device", "source"])
+    for group in to_dict(report)["groups"]:
+        overrides = " ".join(f"{key}={value}" for key, value in group["overrides"].items())
+        start = [group["recipe"], group["preset"], overrides]
+        end = [" ".join(map(str, group["seeds"])), group["iterations"], group["device"], ""]
+        for metric, spread in group["ours"].items():
+            writer.writerow(["ours", *start, metric, "", spread["mean"], spread["std"], *end])
+        for evaluation, table in group["classes"].items() if classes else ():
+            for name, spread in table.items():
+                values = ["", ""] if spread is None else [spread["mean"], spread["std"]]
+                writer.writerow(["ours", *start, f"{evaluation}/iou", name, *values, *end])
+        for item in group["published"]:
+            row = ["published", *start[:1], "", "", item["metric"], "", item["value"], "", "", "", ""]
+            writer.writerow([*row, f"{item['source']} {item['note']}".strip()])
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[[Report, bool], str]] = {
+    "table": _table,
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+}
