@@ -89,7 +89,9 @@ def write_names(axes: Axes, label: Any, label_space: LabelSpace, min_pixels: int
         dark = label_space.palette[class_id].astype(float) @ (0.299, 0.587, 0.114) < 128
         ink, halo = ("white", "black") if dark else ("black", "white")
         box = {"facecolor": halo, "alpha": 0.35, "pad": 0.8, "linewidth": 0}
-        axes.text(column, row, names[class_id], color=ink, fontsize=6.5, ha="center", va="center", bbox=box)
+        place = column / ids.shape[1]
+        side = "left" if place < 0.12 else "right" if place > 0.88 else "center"
+        axes.text(column, row, names[class_id], color=ink, fontsize=6.5, ha=side, va="center", bbox=box)
 
 
 def legend(label_space: LabelSpace, ids: Sequence[int] | None = None, columns: int = 7) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -96,7 +97,7 @@ def show_samples(
     height, across = to_numpy(samples[0]["image"]).shape[-2:]
     row_height = width * height / across
     figure, axes = new_figure(width * len(columns), (row_height + 0.12) * len(samples), len(samples), len(columns))
-    texts = titles if titles is not None else [str(s.get("name", "")) for s in samples]
+    texts = titles if titles is not None else ["\n".join(textwrap.wrap(str(s.get("name", "")), 16)) for s in samples]
     for row, sample in enumerate(samples):
         for place, name in enumerate(columns):
             panel = axes[row * len(columns) + place]
