@@ -7,7 +7,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -15,6 +15,8 @@ from udalib.core.errors import CheckpointError, ConfigError, unknown_name
 from udalib.core.registry import Registry
 from udalib.models.load import load_published
 from udalib.models.network import IMAGENET, InputStats, SegmentationNetwork
+
+T = TypeVar("T")
 
 ENCODERS: Registry[Callable[..., nn.Module]] = Registry("encoder")
 """Builders ``(**options) -> encoder``; a family that takes an argument is asked for as ``"family:argument"``."""
@@ -32,6 +34,13 @@ def _import_models() -> None:
     package = importlib.import_module("udalib.models")
     for module in pkgutil.walk_packages(package.__path__, "udalib.models."):
         importlib.import_module(module.name)
+
+
+def _find(registry: Registry[T], name: str) -> T:
+    """The entry ``name``; everything else is imported only if it is not there yet (timm alone takes seconds)."""
+    if name not in registry:
+        _import_models()
+    return registry.get(name)
 
 
 def list_encoders(pattern: str = "*") -> list[str]:
@@ -58,9 +67,8 @@ def create_encoder(name: str, **options: Any) -> nn.Module:
     Raises:
         UnknownNameError: for an unknown name, with the nearest known ones.
     """
-    _import_models()
     family, colon, argument = name.partition(":")
-    return ENCODERS.get(family)(*([argument] if colon else []), **options)
+    return _find(ENCODERS, family)(*([argument] if colon else []), **options)
 
 
 def create_decoder(name: str, in_channels: Sequence[int], num_classes: int = 19, **options: Any) -> nn.Module:
@@ -69,8 +77,7 @@ def create_decoder(name: str, in_channels: Sequence[int], num_classes: int = 19,
     Raises:
         UnknownNameError: for an unknown name, with the nearest known ones.
     """
-    _import_models()
-    return DECODERS.get(name)(tuple(in_channels), num_classes, **options)
+    return _find(DECODERS, name)(tuple(in_channels), num_classes, **options)
 
 
 def create_network(name: str, num_classes: int = 19, **options: Any) -> SegmentationNetwork:
@@ -85,7 +92,8 @@ def create_network(name: str, num_classes: int = 19, **options: Any) -> Segmenta
     Raises:
         UnknownNameError: for an unknown name, with the nearest known ones.
     """
-    _import_models()
+    if name not in NETWORKS:
+        _import_models()
     if name in NETWORKS:
         return NETWORKS.get(name)(num_classes=num_classes, **options)
     decoders = [d for d in DECODERS if name.startswith(d + "-")]
