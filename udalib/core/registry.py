@@ -32,6 +32,11 @@ class Registry(Generic[T]):
         self._values[name] = value
         return value
 
+    def remove(self, name: str) -> None:
+        """Forget ``name`` (a plug-in that is taken out again); unknown names raise."""
+        self.get(name)
+        del self._values[name]
+
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers what it decorates under ``name``."""
         return lambda value: self.add(name, value)
