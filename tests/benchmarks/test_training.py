@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import statistics
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ QUICK += ["--batch-size", "2", "--size", "32", "32"]
 def training():
     spec = importlib.util.spec_from_file_location("benchmark_training", SCRIPT)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
-    return module
+    yield module
+    del sys.modules[spec.name]
 
 
 def run(training, out, *extra):
