@@ -11,9 +11,11 @@ from udalib.models import create_decoder, create_encoder, create_network, list_e
 from udalib.models.deeplab_v2 import DeepLabV2, DeepLabV2VGG, MultiRateClassifier
 from udalib.models.discriminator import FCDiscriminator
 from udalib.models.heads.danet import ChannelAttention, DAHead, PositionAttention
-from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead, deeplab_v3plus
+from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead
 from udalib.models.heads.dlv2 import DLV2Head
 from udalib.models.heads.isanet import ISAHead
+from udalib.models.load import load_published
+from udalib.models.named_cnn import deeplab_v3plus
 from udalib.models.norm import batch_norms
 from udalib.models.resnet import ResNet, resnet101_caffe_d8
 
@@ -69,6 +71,30 @@ def test_every_state_entry_has_a_published_name(build):
         assert len(prefixes) == 1, key
 
 
+@pytest.mark.parametrize("beginning", ["", "Scale.", "module."])
+def test_published_names_load(beginning):
+    """AdaptSegNet's start weights carry one component more and a 21-class classifier of 2048 channels as layer5."""
+    ours = DeepLabV2(19, depth=50)
+    view = {}
+    for key, value in ours.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            view[beginning + key.partition(".")[2]] = torch.full_like(value, 0.5)
+    view[beginning + "layer5.conv2d_list.0.weight"] = torch.zeros(21, 2048, 3, 3)
+    other = DeepLabV2(19, depth=50)
+    report = load_published(other, view, skip=("layer5.",))
+    assert report.prefix == beginning
+    assert not report.shape_mismatch
+    assert not report.unexpected
+    loaded = {name for name, value in other.state_dict().items() if value.numel() > 1 and torch.all(value == 0.5)}
+    assert {name.split(".")[1] for name in loaded} == {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "layer6"}
+
+
+def test_v3plus_enlarges_to_stride_8():
+    for name, scale in (("dlv3p-resnet101_v1c_d8", 1), ("dlv3p-mit_b0", 4), ("deeplab_v3plus", 1)):
+        assert on_meta(create_network, name).decoder.top_scale == scale
+    assert on_meta(create_network, "dlv3p-mit_b0", decoder_options={"top_scale": 2}).decoder.top_scale == 2
+
+
 @pytest.mark.parametrize(("side", "positions"), [(321, 41), (512, 65), (720, 91), (760, 96), (1024, 129), (1280, 161)])
 def test_deeplab_output_size(side, positions):
     network = on_meta(DeepLabV2, depth=50)
@@ -109,12 +135,11 @@ def test_encoder_contract(name):
 @pytest.mark.parametrize("name", list_networks())
 def test_network_contract(name):
     network = on_meta(create_network, name, num_classes=7).eval()
-    images = torch.empty(2, 3, 71, 99, device="meta")
-    logits = network(images)
+    features = network.features(torch.empty(2, 3, 71, 99, device="meta"))
+    outputs = network.decode_all(features)
     assert network.num_classes == 7
-    assert logits.shape[:2] == (2, 7)
-    outputs = network.decode_all(network.features(images))
-    assert outputs[0].shape == logits.shape
+    assert {out.shape[:2] for out in outputs} == {(2, 7)}
+    assert network.decode(features).shape == outputs[0].shape
 
 
 # DeepLab-v2.
@@ -202,7 +227,6 @@ def test_contracted_dilations():
         (lambda: ResNet(50, strides=(1, 2)), "4 stages"),
         (lambda: MultiRateClassifier(4, 3, 5), "active_branches=5.*AdaptSegNet"),
         (lambda: create_decoder("deeplab_v2", (4, 8), 3, main="layer5"), "layer6"),
-        (lambda: deeplab_v3plus(encoder="timm:resnet18", encoder_options={"out_indices": (4,)}), "one feature map"),
     ],
 )
 def test_errors_say_what_to_do(call, words):
@@ -282,10 +306,11 @@ def test_v3plus_enlarges_the_coarsest_mix_transformer_level():
 
 @pytest.mark.parametrize("encoder", ["mobilenetv2", "streets", "timm:resnet18", "timm:vit_tiny_patch16_224", "mit_b0"])
 def test_v3plus_on_any_encoder(encoder):
-    network = deeplab_v3plus(5, encoder=encoder, channels=16, norm=False).train()
+    options = {"channels": 16, "norm": False}
+    network = deeplab_v3plus(5, encoder=encoder, decoder_options=options).train()
     logits = network(torch.rand(1, 3, 70, 54))
     logits.sum().backward()
-    fine = 16 if "vit" in encoder else 4
+    fine = 16 if "vit" in encoder else 2 if encoder == "streets" else 4
     assert logits.shape == (1, 5, -(-70 // fine), -(-54 // fine))
     used = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None}
     assert used == {"encoder", "decoder"}

@@ -13,6 +13,7 @@ from torch import nn
 from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
 from udalib.core.paths import weights_root
 from udalib.models import HALF, IMAGENET, InputStats, create_encoder, create_network
+from udalib.models.load import load_published
 from udalib.models.norm import batch_norms
 from udalib.models.timm_encoder import TimmEncoder
 from udalib.models.timm_weights import PRETRAINED
@@ -113,9 +114,18 @@ def test_weights_file_gives_the_features_of_the_whole_model(name, tmp_path, monk
         assert torch.allclose(encoder(x)[-1], want, atol=1e-5)
 
 
+def test_load_published_knows_timm_names():
+    whole, encoder = timm.create_model("resnet10t"), TimmEncoder("resnet10t")
+    report = load_published(encoder, whole.state_dict())
+    assert not report.missing
+    assert report.unexpected == ("fc.weight", "fc.bias")
+    assert torch.equal(encoder.body.conv1[0].weight, whole.conv1[0].weight)
+    assert load_published(encoder, TimmEncoder("resnet10t").state_dict(), strict=True).complete
+
+
 def test_missing_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("UDALIB_WEIGHTS", str(tmp_path))
-    with pytest.raises(CheckpointError, match=r"mobilenetv2_100_imagenet.safetensors is missing.*UDALIB_WEIGHTS"):
+    with pytest.raises(CheckpointError, match=r"no weights file at mobilenetv2_100_imagenet.*UDALIB_WEIGHTS"):
         create_encoder("mobilenetv2", pretrained=True)
     with pytest.raises(CheckpointError, match="never downloads"):
         TimmEncoder("resnet18", weights=tmp_path / "none.safetensors")
@@ -127,7 +137,7 @@ def test_unusable_weights(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="sha256"):
         create_encoder("mobilenetv2", pretrained=True)
     (tmp_path / "text.safetensors").write_text("no weights here")
-    with pytest.raises(CheckpointError, match="not a readable safetensors"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         TimmEncoder("resnet18", weights="text.safetensors")
     save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match="does not fit timm's 'resnet18'.*entries missing"):

@@ -1,10 +1,17 @@
 """Networks: encoders, decoders, and how they are put together and loaded."""
 
+from udalib.models.deeplab_v2 import DeepLabV2, DeepLabV2VGG
+from udalib.models.discriminator import FCDiscriminator
 from udalib.models.heads.daformer import DAFormerHead
+from udalib.models.heads.danet import DAHead
+from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead
+from udalib.models.heads.dlv2 import DLV2Head
+from udalib.models.heads.isanet import ISAHead
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
 from udalib.models.load import LoadReport, load_published
 from udalib.models.mit import MIT_CONFIGS, MiTConfig, MixTransformer
+from udalib.models.named_cnn import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
 from udalib.models.receptive_field import attention_maps, effective_receptive_field
 from udalib.models.registry import (
@@ -18,7 +25,9 @@ from udalib.models.registry import (
     list_encoders,
     list_networks,
 )
+from udalib.models.resnet import ResNet
 from udalib.models.streets_net import LightFPN, StreetsEncoder
+from udalib.models.timm_encoder import TimmEncoder
 
 __all__ = [
     "CAFFE",
@@ -29,19 +38,29 @@ __all__ = [
     "MIT_CONFIGS",
     "NETWORKS",
     "DAFormerHead",
+    "DAHead",
+    "DLV2Head",
+    "DeepLabV2",
+    "DeepLabV2VGG",
+    "DeepLabV3PlusHead",
+    "FCDiscriminator",
+    "ISAHead",
     "InputStats",
     "LightFPN",
     "LoadReport",
     "MiTConfig",
     "MixTransformer",
+    "ResNet",
     "SegFormerHead",
     "SegmentationNetwork",
     "StreetsEncoder",
+    "TimmEncoder",
     "UPerHead",
     "attention_maps",
     "create_decoder",
     "create_encoder",
     "create_network",
+    "deeplab_v3plus",
     "effective_receptive_field",
     "list_decoders",
     "list_encoders",

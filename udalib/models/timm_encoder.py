@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import timm
 import torch.nn.functional as F
@@ -14,7 +14,6 @@ from timm.layers import Format
 from torch import Tensor, nn
 
 from udalib.core.errors import CheckpointError, ConfigError, unknown_name
-from udalib.core.paths import weights_root
 from udalib.models.network import IMAGENET, InputStats
 from udalib.models.norm import KeepsStatistics
 from udalib.models.registry import ENCODERS
@@ -51,6 +50,8 @@ class TimmEncoder(KeepsStatistics):
         ConfigError: the backbone has no feature maps or does not take an option.
         CheckpointError: the weights file is missing, damaged or made for another network.
     """
+
+    published_prefixes: ClassVar[dict[str, str]] = {"": "body."}
 
     def __init__(
         self,
@@ -112,7 +113,6 @@ class TimmEncoder(KeepsStatistics):
         return features
 
     def _load(self, path: Path, sha256: str | None = None) -> None:
-        path = path if path.is_absolute() else weights_root() / path
         state = read_weights(path, sha256)
         own = self.body.state_dict()
         values = {name: state[key] for name in own if (key := file_key(name, state)) is not None}

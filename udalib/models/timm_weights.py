@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 from torch import Tensor
 
 from udalib.core.errors import CheckpointError
-from udalib.core.paths import weights_root
 from udalib.models.network import HALF, InputStats
+from udalib.models.weight_files import find_weights, read_file
 
 
 @dataclass(frozen=True)
@@ -54,24 +53,15 @@ for 65 % (padding) and 54 % (ImageNet mean and std) of 128 photographs.
 
 
 def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
-    """Read a safetensors file, half precision converted to float32.
+    """Read a weights file, half precision converted to float32.
 
     Raises:
         CheckpointError: the file is missing, unreadable or, where ``sha256`` is given, another one.
     """
-    if not path.is_file():
-        raise CheckpointError(
-            f"weights file {path} is missing. Put it there, or set UDALIB_WEIGHTS to the folder that holds it "
-            f"(now {weights_root()}); udalib never downloads weights."
-        )
-    data = path.read_bytes()
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise CheckpointError(f"{path} is damaged or another file: its sha256 is not {sha256}. Fetch it again.")
-    try:
-        state = safetensors.torch.load(data)
-    except Exception as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file ({error}). Fetch it again.") from error
-    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    found = find_weights(path)
+    if sha256 is not None and hashlib.sha256(found.read_bytes()).hexdigest() != sha256:
+        raise CheckpointError(f"{found} is damaged or another file: its sha256 is not {sha256}. Fetch it again.")
+    return {key: value.float() if value.is_floating_point() else value for key, value in read_file(found).items()}
 
 
 def file_key(name: str, state: dict[str, Tensor]) -> str | None:

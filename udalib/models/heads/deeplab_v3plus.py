@@ -1,4 +1,4 @@
-"""DeepLab-v3+: separable ASPP on the last feature, joined with a fine one; the head, and the network on any encoder.
+"""DeepLab-v3+'s head: separable atrous pyramid on the last feature, joined with a fine one.
 
 Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation", ECCV 2018; details and
 parameter names of mmsegmentation, as in the DAFormer benchmark.
@@ -6,18 +6,14 @@ parameter names of mmsegmentation, as in the DAFormer benchmark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from udalib.core.errors import ConfigError
 from udalib.models.blocks import ConvNormAct, SeparableConvNormAct, classifier, resize
-from udalib.models.network import IMAGENET, InputStats, SegmentationNetwork
-from udalib.models.registry import DECODERS, NETWORKS, create_encoder
+from udalib.models.registry import DECODERS
 
 
 @DECODERS.register("dlv3p")
@@ -92,37 +88,3 @@ class DeepLabV3PlusHead(nn.Module):
             x = torch.cat([resize(x, low.shape[-2:], align_corners=self.align_corners), low], dim=1)
         logits: Tensor = self.conv_seg(self.dropout(self.sep_bottleneck(x)))
         return logits
-
-
-def deeplab_v3plus(
-    num_classes: int = 19,
-    *,
-    encoder: str = "resnet50_v1c_d8",
-    encoder_options: Mapping[str, Any] | None = None,
-    stats: InputStats | None = None,
-    **head_options: Any,
-) -> SegmentationNetwork:
-    """DeepLab-v3+ on any encoder: RGB (B, 3, H, W) in [0, 1] -> logits (B, C, h, w), usually at stride 4.
-
-    The head takes the first feature of stride 4 or more as its fine one, and enlarges a last feature of stride above 8
-    to stride 8, as the published networks do (ResNet dilated to stride 8, Mix Transformer enlarged by 4).
-    ``head_options`` override these choices and go to :class:`DeepLabV3PlusHead`.
-
-    Raises:
-        ConfigError: for an encoder of fewer than two levels.
-    """
-    body = create_encoder(encoder, **(encoder_options or {}))
-    channels: tuple[int, ...] = tuple(body.channels)  # type: ignore[arg-type]
-    strides: tuple[int, ...] = tuple(body.strides)  # type: ignore[arg-type]
-    if len(channels) < 2:
-        raise ConfigError(f"encoder {encoder!r} gives one feature map; DeepLab-v3+ needs a fine and a coarse one.")
-    low_level = next((i for i, stride in enumerate(strides[:-1]) if stride >= 4), 0)
-    head_options = {"low_level": low_level, "top_scale": max(1, strides[-1] // 8), **head_options}
-    head = DeepLabV3PlusHead(channels, num_classes, **head_options)
-    own_stats: InputStats = getattr(body, "stats", IMAGENET)
-    return SegmentationNetwork(body, head, stats or own_stats)
-
-
-NETWORKS.add("deeplab_v3plus", deeplab_v3plus)
-NETWORKS.add("deeplab_v3plus_resnet101", partial(deeplab_v3plus, encoder="resnet101_v1c_d8"))
-NETWORKS.add("deeplab_v3plus_resnet101_nodbn", partial(deeplab_v3plus, encoder="resnet101_v1c_d8", norm=False))
