@@ -55,7 +55,13 @@ def resize_nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize of (..., C, H, W), float or uint8, pixel centres, no antialiasing."""
+    """Bilinear resize of (..., C, H, W), float or uint8, pixel centres, no antialiasing.
+
+    uint8 is computed in float32 and rounded once, within one grey level of OpenCV; torch's own uint8 kernel rounds
+    after each axis and is up to 1 grey level off the exact value.
+    """
+    if x.dtype == torch.uint8:
+        return resize_bilinear(x.float(), size).add_(0.5).clamp_(0, 255).to(torch.uint8)
     resized: Tensor = tv.resize(x, list(size), interpolation=InterpolationMode.BILINEAR, antialias=False)
     return resized
 
