@@ -248,3 +248,7 @@ def test_a_table_prints_aligned_and_escapes_html():
     table = viz.Table(("a", "long name"), [(1, "<b>"), ("xyz", 2)], "a note")
     assert str(table).splitlines() == ["a    long name", "1    <b>", "xyz  2", "a note"]
     assert "&lt;b&gt;" in table._repr_html_()
+
+
+def test_percent_keeps_absent_classes():
+    assert viz.percent({"road": 0.5, "train": None}) == {"road": 50.0, "train": None}

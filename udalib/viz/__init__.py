@@ -6,7 +6,7 @@ from udalib.viz.explorers import Choice, Explorer, Slider, Toggle
 from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
 from udalib.viz.labels import colorize, legend, overlay, present_ids
 from udalib.viz.samples import beside, error_map, show_samples
-from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars
+from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars, percent
 from udalib.viz.tables import Table
 from udalib.viz.theme import Picture, bar_style, line_style, new_figure, to_array, to_png
 
@@ -34,6 +34,7 @@ __all__ = [
     "line_style",
     "new_figure",
     "overlay",
+    "percent",
     "present_ids",
     "receptive_field_figure",
     "show_samples",

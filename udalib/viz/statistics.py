@@ -139,3 +139,8 @@ def _panel(
     axes.set_title(title, fontsize=11)
     axes.legend(fontsize=8, ncols=min(4, len(rows)), loc="upper right")
     tidy(axes, grid="y")
+
+
+def percent(scores: Scores) -> dict[str, float | None]:
+    """Fractions in [0, 1], as evaluators give them, in percent; None stays None."""
+    return {name: None if value is None else 100.0 * value for name, value in scores.items()}
