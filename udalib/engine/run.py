@@ -98,6 +98,8 @@ class Run:
                 "Choose a folder you may write to."
             ) from error
         before = self._before()
+        for half_written in self.folder.glob(".*.tmp"):  # left by a killed process; the lock says nobody else writes
+            half_written.unlink(missing_ok=True)
         if not self.resume:
             for path in (self.checkpoint, self.weights, self.metrics):
                 path.unlink(missing_ok=True)
