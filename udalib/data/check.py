@@ -53,7 +53,9 @@ def check_dataset(
             f"a {type(dataset).__name__} has no files to check; give the name of a data set "
             f"({', '.join(manifest_names())}) or one made of files."
         )
-    defects = [*_duplicates(dataset.items), *_stray(dataset, [], [dataset.form.decode])]
+    defects = [*_duplicates(dataset.items)]
+    if dataset.label_pattern is not None:
+        defects += _stray(dataset, [], [], dataset.label_pattern)
     return Report(dataset.name, len(dataset), (*defects, *_check_files(dataset, None, workers, progress)))
 
 
@@ -105,16 +107,15 @@ def _duplicates(items: Iterable[Item]) -> Iterator[Defect]:
 
 def _shared_names(facts: Manifest, root: Path, splits: list[str]) -> Report:
     """Images of one name in two splits that are searched by pattern: evaluation on training images."""
-    first: dict[str, Path] = {}
+    earlier: dict[str, Path] = {}
     defects = []
     for split in splits:
-        if "list" in facts.splits[split]:
-            continue
-        for path in list_images(facts, root, split):
-            if path.name in first:
-                what = f"this image has the name of {first[path.name]} in another split"
+        images = [] if "list" in facts.splits[split] else list_images(facts, root, split)
+        for path in images:
+            if path.name in earlier:
+                what = f"this image has the name of {earlier[path.name]} in another split"
                 defects.append(Defect("shared-name", path, what, "Remove it from one of the splits."))
-            first.setdefault(path.name, path)
+        earlier.update({path.name: path for path in images})
     return Report(facts.name, 0, tuple(defects))
 
 
@@ -124,7 +125,9 @@ def _other_labels(facts: Manifest, dataset: SegmentationFiles) -> list[str]:
     return [*facts.other_files, *forms]
 
 
-def _stray(dataset: SegmentationFiles, image_patterns: list[str], allowed: list[str]) -> Iterator[Defect]:
+def _stray(
+    dataset: SegmentationFiles, image_patterns: list[str], allowed: list[str], label_pattern: str = "*"
+) -> Iterator[Defect]:
     """Files in the image folders that are no images of the set, and in the label folders that are no labels."""
     images = {i.image for i in dataset.items}
     labels = {i.label for i in dataset.items if i.label is not None}
@@ -139,7 +142,7 @@ def _stray(dataset: SegmentationFiles, image_patterns: list[str], allowed: list[
     for folder in sorted({p.parent for p in labels} - {p.parent for p in images}):
         for path in _files_in(folder):
             known = path in labels or path.name in exact or any(fnmatch.fnmatch(path.name, p) for p in patterns)
-            if not known:
+            if not known and fnmatch.fnmatch(path.name, label_pattern):
                 yield Defect("extra-label", path, "no image belongs to this label", "Restore its image or remove it.")
 
 

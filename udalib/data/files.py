@@ -44,6 +44,9 @@ class SegmentationFiles:
     uint8 (H, W) of train ids of ``label_space``. A broken file raises :class:`DataError` with the file and a remedy.
     """
 
+    label_pattern: str | None = None
+    """Names of all label files, where the set is everything in its folders: then a check looks for stray files."""
+
     def __init__(
         self,
         name: str,

@@ -62,6 +62,7 @@ class SegmentationFolder(SegmentationFiles):
         found = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         items = [Item(p.stem, p, _label_of(p, root, label_root, label_suffix)) for p in found]
         super().__init__(name, items, space, _form(space, ids, decode), root)
+        self.label_pattern = f"*{label_suffix or ''}"
 
 
 def _folder(path: str | os.PathLike[str], role: str) -> Path:

@@ -54,8 +54,9 @@ def opened(path: Path, role: str) -> Iterator[Image.Image]:
             image.load()
             yield image
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        what = f"this {role} is not an image that can be opened"
-        raise FileError("unreadable", path, what, AGAIN) from error
+        if path.read_bytes()[:8].startswith((b"\x89PNG", b"\xff\xd8")):
+            raise FileError("truncated", path, f"this {role} file breaks off in its header", AGAIN) from error
+        raise FileError("unreadable", path, f"this {role} is not an image that can be opened", AGAIN) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         kind = "permission" if isinstance(error, PermissionError) else "truncated"
         what = f"this {role} file is truncated or damaged ({error})"
