@@ -116,7 +116,7 @@ class Method(nn.Module):
 def count_parameters(module: nn.Module) -> int:
     """Number of parameters of ``module`` that a gradient may reach.
 
-    >>> count_parameters(torch.nn.Linear(3, 2))
+    >>> count_parameters(nn.Linear(3, 2))
     8
     """
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
