@@ -295,6 +295,15 @@ def test_position_attention_is_not_scaled():
     assert torch.allclose(layer(x), want, atol=1e-5)
 
 
+def test_channel_attention_survives_half_precision():
+    layer = ChannelAttention()
+    nn.init.ones_(layer.gamma.scale)
+    x = 8 * torch.rand(1, 6, 64, 64)  # energies of about 9e4, above float16's largest number
+    with torch.no_grad(), torch.autocast("cpu", torch.float16):
+        got = layer(x.half())
+    assert torch.allclose(got.float(), layer(x), rtol=1e-2)
+
+
 def test_v3plus_enlarges_the_coarsest_mix_transformer_level():
     maps = features(strides=(4, 8, 16, 32), size=(64, 96))
     head = DeepLabV3PlusHead(CHANNELS, 5, channels=16, top_scale=4).eval()

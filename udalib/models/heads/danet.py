@@ -59,11 +59,13 @@ class ChannelAttention(nn.Module):
         self.gamma = Scale()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x + gamma * attention(x)``."""
-        flat = x.flatten(2)
-        energy = flat @ flat.transpose(1, 2)
-        attention = torch.softmax(energy.amax(dim=-1, keepdim=True) - energy, dim=-1)
-        out: Tensor = x + self.gamma((attention @ flat).reshape(x.shape))
+        """``x + gamma * attention(x)``; in float32, since the energy sums over all positions and overflows float16."""
+        with torch.autocast(x.device.type, enabled=False):
+            flat = x.float().flatten(2)
+            energy = flat @ flat.transpose(1, 2)
+            attention = torch.softmax(energy.amax(dim=-1, keepdim=True) - energy, dim=-1)
+            attended = (attention @ flat).reshape(x.shape).to(x.dtype)
+        out: Tensor = x + self.gamma(attended)
         return out
 
 
