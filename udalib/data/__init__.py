@@ -20,20 +20,12 @@ from udalib.data.labels import (
 )
 from udalib.data.loading import load_in_order
 from udalib.data.manifests import Manifest, manifest, manifest_names
+from udalib.data.photometric import ColorJitter, GaussianBlur
 from udalib.data.report import KINDS, Defect, Report
 from udalib.data.samplers import Sampler, SequentialSampler, ShuffleSampler
 from udalib.data.stats import ClassStatistics, class_counts, compute_class_statistics
 from udalib.data.stream import MapDataset, Stream, Transform
-from udalib.data.transforms import (
-    ColorJitter,
-    GaussianBlur,
-    HorizontalFlip,
-    MapLabels,
-    Pad,
-    PilResize,
-    RandomCrop,
-    Resize,
-)
+from udalib.data.transforms import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize
 
 __all__ = [
     "DATASETS",
