@@ -15,6 +15,7 @@ def test_receptive_field_of_two_convolutions_is_5_by_5():
     rows, columns = field.nonzero().unbind(1)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (3, 7, 13, 17)
     assert field.max() == 1
+    assert field.min() == 0
     assert all(p.grad is None for p in network.parameters())
 
 
