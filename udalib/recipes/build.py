@@ -18,7 +18,7 @@ from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
 from udalib.models.load import load_published
 from udalib.models.registry import combine
 from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
-from udalib.recipes.parts import option_types
+from udalib.recipes.parts import option_types, parts_of
 from udalib.recipes.specs import (
     PAIR,
     DatasetSpec,
@@ -47,10 +47,7 @@ def check(recipe: Recipe) -> None:
             raise ConfigError(f"recipe {recipe.name!r}: two {kind}s share a name among {', '.join(names)}.")
     check_streams(recipe, needed_streams(recipe))
     label_space(recipe.label_space)
-    parts = [stream.dataset for stream in recipe.streams] + [evaluation.dataset for evaluation in recipe.evaluations]
-    transforms = [t for s in recipe.streams for t in (*s.sample_transforms, *s.batch_transforms)]
-    transforms += [t for e in recipe.evaluations for t in (*e.sample_transforms, *e.transforms)]
-    for part in (*parts, *transforms, recipe.network, recipe.method, recipe.schedule):
+    for part in parts_of(recipe):
         part.check_options()
     if recipe.network.name == PAIR:
         _pair(recipe.network)
@@ -144,8 +141,6 @@ def load_weights(network: SegmentationNetwork, spec: WeightsSpec) -> None:
 def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
     if spec.encoder is None or spec.decoder is None:
         raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
-    spec.encoder.check_options()
-    spec.decoder.check_options()
     return spec.encoder, spec.decoder
 
 

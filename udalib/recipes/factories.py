@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from udalib import data
 from udalib.core.registry import Registry
-from udalib.data import SequentialSampler, ShuffleSampler, transforms
+from udalib.data import SequentialSampler, ShuffleSampler
 from udalib.engine.inference import Sliding, Whole
 from udalib.engine.schedules import Constant, Poly, WarmupPoly
 from udalib.methods import METHODS
@@ -23,13 +24,13 @@ INFERENCE.add("whole", Whole)
 INFERENCE.add("sliding", Sliding)
 
 TRANSFORMS: Registry[Callable[..., Any]] = Registry("transform")
-TRANSFORMS.add("resize", transforms.Resize)
-TRANSFORMS.add("pil_resize", transforms.PilResize)
-TRANSFORMS.add("pad", transforms.Pad)
-TRANSFORMS.add("flip", transforms.HorizontalFlip)
-TRANSFORMS.add("crop", transforms.RandomCrop)
-TRANSFORMS.add("jitter", transforms.ColorJitter)
-TRANSFORMS.add("blur", transforms.GaussianBlur)
+TRANSFORMS.add("resize", data.Resize)
+TRANSFORMS.add("pil_resize", data.PilResize)
+TRANSFORMS.add("pad", data.Pad)
+TRANSFORMS.add("flip", data.HorizontalFlip)
+TRANSFORMS.add("crop", data.RandomCrop)
+TRANSFORMS.add("jitter", data.ColorJitter)
+TRANSFORMS.add("blur", data.GaussianBlur)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from udalib.core.errors import ConfigError, UnknownNameError, unknown_name
-from udalib.recipes.options import Options, freeze
-from udalib.recipes.parts import Part, option_types
+from udalib.recipes.options import freeze
+from udalib.recipes.parts import Part
 from udalib.recipes.serialise import flatten, from_plain, wrong_type
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def _set_item(items: tuple[Any, ...], key: str, rest: list[str], value: Any, pat
 
 def _set_option(part: Part, parts: list[str], value: Any, path: str) -> Part:
     key, rest = parts[0], parts[1:]
-    accepted = option_types(part.factory())
+    accepted = part.accepted()
     if rest or (accepted is not None and key not in accepted):
         raise _NoSuchParameterError
     hint = (accepted or {}).get(key, Any)
@@ -145,25 +145,28 @@ def _structured(value: str, hint: Any, where: str) -> Any:
 
 
 def parameter_paths(spec: Any) -> list[str]:
-    """Every dotted path that can be set on ``spec``, options that its factories take included."""
-    paths = [path.replace(".options.", ".") for path in flatten(spec)]
-    return sorted({*paths, *_option_paths(spec, "")} - {""})
+    """Every dotted path that can be set on ``spec``, options that its factories take included.
+
+    Presets and published numbers are left out: changing them is no experiment.
+    """
+    paths = {path.replace(".options.", ".") for path in flatten(spec)} | set(default_options(spec)) - {""}
+    own = ("presets.", "published.", "preset")
+    return sorted(p for p in paths if not p.startswith(own) and not p.endswith(".options"))
 
 
-def _option_paths(owner: Any, prefix: str) -> list[str]:
-    paths: list[str] = []
+def default_options(owner: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted path to default value of every option that the parts of ``owner`` take and that is not set."""
+    found: dict[str, Any] = {}
     if isinstance(owner, Part):
         with contextlib.suppress(UnknownNameError):
-            paths += [f"{prefix}{key}" for key in option_types(owner.factory()) or ()]
+            found = {f"{prefix}{key}": value for key, value in owner.defaults().items()}
     if isinstance(owner, tuple):
         for i, item in enumerate(owner):
-            paths += _option_paths(item, f"{prefix}{getattr(item, 'name', i)}.")
+            found |= default_options(item, f"{prefix}{getattr(item, 'name', i)}.")
     elif dataclasses.is_dataclass(owner):
         for f in dataclasses.fields(owner):
-            value = getattr(owner, f.name)
-            if not isinstance(value, Options):
-                paths += _option_paths(value, f"{prefix}{f.name}.")
-    return paths
+            found |= default_options(getattr(owner, f.name), f"{prefix}{f.name}.")
+    return found
 
 
 def _unknown_parameter(spec: Any, path: str) -> UnknownNameError:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from udalib.core.errors import unknown_name
+from udalib.core.errors import ConfigError, unknown_name
 from udalib.core.registry import Registry
 from udalib.recipes.overrides import apply_overrides
 from udalib.recipes.specs import Recipe
@@ -21,6 +21,9 @@ PRESETS: dict[str, str] = {
     "laptop": "minutes on a CPU; the effect is visible",
     "paper": "the published setting (or, for the embedded world, the size for a GPU)",
 }
+
+
+FIXED = ("name", "summary", "published", "presets", "preset")
 
 
 @cache
@@ -53,5 +56,8 @@ def get_recipe(name: str, preset: str = "laptop", overrides: Mapping[str, Any] |
     recipe = RECIPES.get(name)
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
+    for key in overrides or {}:
+        if key.split(".")[0] in FIXED:
+            raise ConfigError(f"{key} names the recipe and is no parameter of it; `udalib show {name}` lists those.")
     scaled = apply_overrides(recipe, recipe.presets.get(preset, {}))
     return apply_overrides(dataclasses.replace(scaled, preset=preset), overrides or {})

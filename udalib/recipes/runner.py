@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from udalib.core.errors import UdalibError
+from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.paths import runs_root
 from udalib.core.seeding import derive_seed
 from udalib.engine.config import MEANING
@@ -76,6 +76,9 @@ def run_recipe(
         DataError: a data set is not there.
     """
     changes = dict(overrides or {})
+    for key, instead, flag in (("train.seed", "seed", "seeds"), ("train.device", "device", "device")):
+        if key in changes:
+            raise ConfigError(f"{key} is not an override; use the argument {instead} (--{flag}).")
     recipe = get_recipe(name, preset, changes)
     train = dataclasses.replace(recipe.train, seed=seed, device=device)
     return execute(dataclasses.replace(recipe, train=train), changes, out=out, resume=resume)

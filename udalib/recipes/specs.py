@@ -25,6 +25,8 @@ class DatasetSpec(Part):
         limit: use the first ``limit`` items only; None = all.
     """
 
+    given = frozenset({"split"})
+
     split: str = "train"
     limit: int | None = None
 
@@ -45,6 +47,8 @@ class TransformSpec(Part):
 @dataclass(frozen=True)
 class SamplerSpec(Part):
     """Order in which a stream visits its data set."""
+
+    given = frozenset({"dataset", "seed"})
 
     name: str = "shuffle"
 
@@ -89,6 +93,8 @@ class EncoderSpec(Part):
 class DecoderSpec(Part):
     """A decoder by its registered name ("daformer", "light_fpn")."""
 
+    given = frozenset({"in_channels", "num_classes"})
+
     def factory(self) -> Callable[..., Any]:
         """See :func:`udalib.recipes.factories.decoder_factory`."""
         return factories.decoder_factory(self.name)
@@ -124,6 +130,8 @@ class NetworkSpec(Part):
         channels: classes of the output; None = those of the recipe's label space.
     """
 
+    given = frozenset({"num_classes"})
+
     encoder: EncoderSpec | None = None
     decoder: DecoderSpec | None = None
     stats: Literal["imagenet", "half", "caffe"] | None = None
@@ -144,6 +152,8 @@ class NetworkSpec(Part):
 @dataclass(frozen=True)
 class MethodSpec(Part):
     """A method by its registered name, with its hyper-parameters as options."""
+
+    given = frozenset({"network", "optimizer", "num_classes", "source"})
 
     def factory(self) -> Callable[..., Any]:
         """See :func:`udalib.recipes.factories.method_factory`."""

@@ -1,9 +1,9 @@
 """GTA5 and SYNTHIA to Cityscapes, source only: what a network loses on real streets before any adaptation.
 
-``paper`` is the base setting: for DeepLab-v2, SegFormer and DAFormer that of DAFormer's code base (sheet sections 7, 8
-and 10), for AdaptSegNet sections 6, 7 and 10 of its sheet. ``quick`` and ``laptop`` shrink crops and iterations and
-start from random weights: they show that the data is read and the network trains, and are not to be held against the
-published numbers.
+``paper`` is the base setting: for DeepLab-v2, SegFormer and DAFormer that of DAFormer's code base (daformer sheet,
+sections 7, 8 and 10), for AdaptSegNet that of its code (adaptsegnet sheet, sections 6, 7 and 10). ``quick`` and
+``laptop`` shrink crops and iterations and start from random weights: they show that the data is read and the network
+trains, and are not to be held against the published numbers.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CROP = (512, 512)
 SOURCES = {"gta": ("gta5", (720, 1280)), "synthia": ("synthia", (760, 1280))}
 SUBSETS = {"gta": (), "synthia": ("cityscapes16", "cityscapes13")}
 
-PART2 = "DAFormer article, part 2, architecture benchmark"
-PART2_NOTE = "three seeds; the settings of the source-only runs are taken to be those of DAFormer's training"
+PART2 = "DAFormer's architecture benchmark, as quoted in a published walk-through (part 2)"
+PART2_NOTE = "mean of three seeds; its source-only runs are taken to have the settings of DAFormer's training"
 
 
 def daformer_stream(source: str) -> StreamSpec:
@@ -155,7 +155,9 @@ GTA_SEGFORMER = (
     target_miou(43.61, "DAFormer repository, issue 94", "one user's run, not the authors'"),
 )
 GTA_ADAPTSEGNET = (
-    target_miou(36.6, "results table quoted in AdaptSegNet's sheet [tab], issue 35", "the authors' baseline"),
+    target_miou(
+        36.6, "results table reprinted by a later journal paper; AdaptSegNet repository, issue 35", "the baseline"
+    ),
     target_miou(35.95, "AdaptSegNet repository, issue 65", "one user's run under PyTorch 0.4"),
 )
 
