@@ -93,9 +93,9 @@ def test_network_gradients_and_state(name):
 @pytest.mark.parametrize("decoder", list_decoders())
 @pytest.mark.parametrize("encoder", ["streets", "mit_b0"])
 def test_any_pair_can_be_created(decoder, encoder):
-    with torch.device("meta"):
-        network = create_network(f"{decoder}-{encoder}", num_classes=3).eval()
-        logits = network(torch.empty(1, 3, 70, 90))
+    network = create_network(f"{decoder}-{encoder}", num_classes=3).eval()
+    with torch.inference_mode():
+        logits = network(torch.rand(1, 3, 38, 50))
     assert logits.shape[:2] == (1, 3)
 
 
