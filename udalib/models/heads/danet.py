@@ -6,6 +6,7 @@ Fu et al., "Dual Attention Network for Scene Segmentation", CVPR 2019; parameter
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,12 @@ class PositionAttention(nn.Module):
         return out
 
 
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Autocast switched off, on devices that have it (the meta device, which counts parameters and shapes, has not)."""
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
+
+
 class ChannelAttention(nn.Module):
     """Every channel attends to all: energy E = X X^T, softmax(row maximum - E) X; (B, C, h, w) -> same.
 
@@ -60,7 +67,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x + gamma * attention(x)``; in float32, since the energy sums over all positions and overflows float16."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _full_precision(x.device):
             flat = x.float().flatten(2)
             energy = flat @ flat.transpose(1, 2)
             attention = torch.softmax(energy.amax(dim=-1, keepdim=True) - energy, dim=-1)
