@@ -15,8 +15,8 @@ def test_an_intact_tree_has_no_defect(mini):
     assert str(report) == "mini: 4 images checked, no defect."
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-40])
+def truncate(path, missing=40):
+    path.write_bytes(path.read_bytes()[:-missing])
 
 
 def link(path):
@@ -54,6 +54,7 @@ BREAKS = {
     ),
     "cut image": ("truncated", "img/train/a/1.png", lambda r, w: truncate(r / "img/train/a/1.png")),
     "cut label": ("truncated", "lab/train/a/1.png", lambda r, w: truncate(r / "lab/train/a/1.png")),
+    "label without its end": ("truncated", "lab/train/a/1.png", lambda r, w: truncate(r / "lab/train/a/1.png", 8)),
     "empty image": ("zero-byte", "img/train/a/1.png", lambda r, w: (r / "img/train/a/1.png").write_bytes(b"")),
     "empty label": ("zero-byte", "lab/train/a/1.png", lambda r, w: (r / "lab/train/a/1.png").write_bytes(b"")),
     "image is a dead link": ("broken-symlink", "img/train/a/1.png", lambda r, w: link(r / "img/train/a/1.png")),

@@ -19,7 +19,7 @@ from udalib.data.clips import Clips
 from udalib.data.datasets import from_manifest, label_path, list_images, split_patterns
 from udalib.data.files import Item, SegmentationFiles, require_same_size
 from udalib.data.manifests import Manifest, find_root, manifest, manifest_names
-from udalib.data.reading import FileError, read_ids, read_image
+from udalib.data.reading import FileError, read_ids, read_image, require_end
 from udalib.data.report import Defect, Report, merged
 
 
@@ -168,6 +168,7 @@ def check_item(dataset: SegmentationFiles, item: Item, size_wh: tuple[int, int] 
     image = label = None
     try:
         image = read_image(item.image)
+        require_end(item.image, "image")
         width, height = int(image.shape[2]), int(image.shape[1])
         if size_wh is not None and (width, height) != tuple(size_wh):
             what = f"this image is {width} x {height} pixels, the data set has {size_wh[0]} x {size_wh[1]}"
@@ -178,6 +179,7 @@ def check_item(dataset: SegmentationFiles, item: Item, size_wh: tuple[int, int] 
         return defects
     try:
         label = read_ids(item.label, dataset.form.decode, dataset.form.space)
+        require_end(item.label, "label")
         defects += _check_ids(dataset, item.label, label)
         if image is not None:
             require_same_size(item, image, torch.from_numpy(label))

@@ -76,6 +76,13 @@ def read_image(path: Path) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
+def require_end(path: Path, role: str) -> None:
+    """Raise :class:`FileError` if a PNG lacks its end marker: it may decode without a complaint all the same."""
+    data = path.read_bytes()
+    if data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]:
+        raise FileError("truncated", path, f"this {role} file ends before its end marker", AGAIN)
+
+
 def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.uint8]:
     """Raw ids of a label file as uint8 (H, W), before any id map.
 
