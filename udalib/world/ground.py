@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+
 from udalib.world.dice import Dice
 from udalib.world.kit import Kit, Mould, Shape
-from udalib.world.layout import CHUNK, ROAD, SIDEWALK, TERRAIN, Plan, Street
+from udalib.world.layout import CHUNK
+from udalib.world.plan import ROAD, SIDEWALK, TERRAIN, Plan, Street
 from udalib.world.scene import BACKDROP, FLOOR
 from udalib.world.styles import Layout
-
-_LENGTH = 1.0
 
 
 @cache
@@ -64,8 +65,6 @@ def hills(seed: int) -> Shape:
 
 
 def _seeded(seed: int) -> Dice:
-    import numpy as np
-
     return Dice(np.random.Generator(np.random.PCG64(seed)))
 
 

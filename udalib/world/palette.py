@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 ROLES: dict[str, tuple[str, str]] = {
     # role: (colours of the game, colours of the photograph)
-    "sky": ("5aa0ff 6eb4ff", "c9ccc8 b4bcc4"),
+    "sky": ("5aa0ff 6eb4ff", "b4c8d8 a4b8cc"),
     "terrain": ("5cae46 74b84c", "8a7c5c 7a7048"),
     "hill": ("4f9a52 8d93b8 d2b78c", "7d8a86 8f9490 6f7c70"),
     "road": ("4a4a55 50505c", "8a8680 7c7a78"),

@@ -16,7 +16,8 @@ from udalib.world.dice import Dice
 from udalib.world.flow import flow
 from udalib.world.ground import build_sides, lay_ground
 from udalib.world.kit import kit
-from udalib.world.layout import CHUNK, Plan, Street, make_camera, populate
+from udalib.world.layout import CHUNK, populate
+from udalib.world.plan import Plan, Street, make_camera
 from udalib.world.scene import Scene, assemble
 from udalib.world.shading import NUMBERS, locate, paint
 from udalib.world.styles import STYLES, Style

@@ -160,7 +160,7 @@ _PHOTO_LAYOUT = Layout(
         ("bush", 0.8),
     ),
 )
-_PHOTO_SURFACE = Surface(palette=0.6, texture=1.0, spread=0.14, sun=0.35)
+_PHOTO_SURFACE = Surface(palette=0.35, texture=1.0, spread=0.14, sun=0.35)
 _DAYLIGHT = Photo(
     haze=0.004, exposure=(0.92, 1.08), cast_spread=0.03, gamma=(0.95, 1.1), patches=0.12, blur=0.8, noise=0.012
 )

@@ -14,6 +14,8 @@ from udalib.world.styles import Photo
 from udalib.world.view import View
 
 _MARGIN = 64
+_THICKNESS = np.float32(150.0)
+"""Metres of hazy air before the sky: light haze leaves it blue, fog hides it."""
 
 
 def develop(
@@ -42,7 +44,7 @@ def develop(
 
 
 def _haze(image: Image, places: Surfaces, photo: Photo) -> None:
-    clear = np.exp(places.depth * np.float32(-photo.haze))
+    clear = np.exp(np.minimum(places.depth, _THICKNESS) * np.float32(-photo.haze))
     for k in range(3):
         image[k] -= np.float32(photo.haze_colour[k])
         image[k] *= clear

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from udalib.world.kit.shapes import GROUND, Mould, Point, Shape, ring
+from udalib.world.kit.shapes import GROUND, Flat, Mould, Shape, ring
 
 PERSON, RIDER, MOTORCYCLE, BICYCLE = 11, 12, 17, 18
 
@@ -24,39 +24,39 @@ class Build:
     blocky: bool = True
 
 
-def bar(x0: float, y0: float, x1: float, y1: float, width: float) -> list[Point]:
+def bar(x0: float, y0: float, x1: float, y1: float, width: float) -> list[Flat]:
     """Limb from (x0, y0) to (x1, y1), horizontal ends."""
     h = width / 2
-    return [(x0 - h, y0, 0.0), (x0 + h, y0, 0.0), (x1 + h, y1, 0.0), (x1 - h, y1, 0.0)]
+    return [(x0 - h, y0), (x0 + h, y0), (x1 + h, y1), (x1 - h, y1)]
 
 
-def tube(x0: float, y0: float, x1: float, y1: float, width: float) -> list[Point]:
+def tube(x0: float, y0: float, x1: float, y1: float, width: float) -> list[Flat]:
     """Limb or frame tube that is mostly horizontal: vertical ends."""
     h = width / 2
-    return [(x0, y0 - h, 0.0), (x1, y1 - h, 0.0), (x1, y1 + h, 0.0), (x0, y0 + h, 0.0)]
+    return [(x0, y0 - h), (x1, y1 - h), (x1, y1 + h), (x0, y0 + h)]
 
 
 def _head(mould: Mould, cls: int, x: float, y: float, build: Build) -> None:
     skin = mould.part(cls, "skin", owner=1)
     corners = 8 if build.blocky else 16
-    mould.polygon(skin, ring(x, y, build.head, build.head * 1.2, corners=corners))
+    mould.flat(skin, ring(x, y, build.head, build.head * 1.2, corners=corners))
     hair = mould.part(cls, "hat" if build.hat else "hair", owner=1)
     r = build.head
     top = y + r * 1.25 + (0.06 if build.hat else 0.0)
-    mould.polygon(
+    mould.flat(
         hair,
         [
-            (x - r * 1.05, y + 0.3 * r, 0.0),
-            (x + r * 1.05, y + 0.3 * r, 0.0),
-            (x + 0.7 * r, top, 0.0),
-            (x - 0.7 * r, top, 0.0),
+            (x - r * 1.05, y + 0.3 * r),
+            (x + r * 1.05, y + 0.3 * r),
+            (x + 0.7 * r, top),
+            (x - 0.7 * r, top),
         ],
     )
 
 
 def _ground_shadow(mould: Mould, radius: float) -> None:
     part = mould.part(GROUND, "shadow", texture="ground")
-    mould.polygon(part, [(x, 0.0, 0.5 * z) for x, z, _ in ring(0.0, 0.0, radius, radius)])
+    mould.polygon(part, [(x, 0.0, 0.5 * z) for x, z in ring(0.0, 0.0, radius, radius)])
 
 
 def person(build: Build) -> Shape:
@@ -65,31 +65,31 @@ def person(build: Build) -> Shape:
     _ground_shadow(mould, 0.35)
     legs = mould.part(PERSON, "trousers", owner=1)
     s, w = build.stride, build.leg
-    mould.polygon(legs, bar(-s, 0.0, -0.09, 0.92, w))
-    mould.polygon(legs, bar(s, 0.0, 0.09, 0.92, w))
+    mould.flat(legs, bar(-s, 0.0, -0.09, 0.92, w))
+    mould.flat(legs, bar(s, 0.0, 0.09, 0.92, w))
     shoes = mould.part(PERSON, "shoes", owner=1)
     for x in (-s, s):
-        mould.polygon(shoes, bar(x + 0.03, 0.0, x + 0.02, 0.09, w + 0.06))
+        mould.flat(shoes, bar(x + 0.03, 0.0, x + 0.02, 0.09, w + 0.06))
     torso = mould.part(PERSON, "coat", texture="cloth", owner=1)
     sh, wa, hem = build.shoulders / 2, build.waist / 2, build.hem
-    mould.polygon(
+    mould.flat(
         torso,
         [
-            (-wa, hem, 0.0),
-            (wa, hem, 0.0),
-            (sh, 1.36, 0.0),
-            (sh * 0.7, 1.5, 0.0),
-            (-sh * 0.7, 1.5, 0.0),
-            (-sh, 1.36, 0.0),
+            (-wa, hem),
+            (wa, hem),
+            (sh, 1.36),
+            (sh * 0.7, 1.5),
+            (-sh * 0.7, 1.5),
+            (-sh, 1.36),
         ],
     )
     arms = mould.part(PERSON, "sleeve", owner=1)
     swing = 0.5 * s
     for side in (-1, 1):
-        mould.polygon(arms, bar(side * (sh + 0.04) + swing * side, 0.84, side * (sh - 0.02), 1.42, 0.13))
+        mould.flat(arms, bar(side * (sh + 0.04) + swing * side, 0.84, side * (sh - 0.02), 1.42, 0.13))
     if build.bag:
         bag = mould.part(PERSON, "bag", owner=1)
-        mould.polygon(bag, bar(sh + 0.12, 0.55, sh + 0.1, 0.9, 0.26))
+        mould.flat(bag, bar(sh + 0.12, 0.55, sh + 0.1, 0.9, 0.26))
     _head(mould, PERSON, 0.0, 1.62, build)
     return mould.build()
 
@@ -102,15 +102,15 @@ def bicycle(*, ridden: bool, build: Build, tall: float = 1.0) -> Shape:
     spokes = mould.part(BICYCLE, "spokes", owner=owner)
     frame = mould.part(BICYCLE, "frame", owner=owner)
     for x in (-0.55, 0.55):
-        mould.polygon(tyre, ring(x, 0.36, 0.36, 0.36, corners=16))
-        mould.polygon(spokes, ring(x, 0.36, 0.25, 0.25, corners=8))
-    mould.polygon(frame, tube(-0.5, 0.40, -0.05, 0.36, 0.11))
-    mould.polygon(frame, bar(-0.05, 0.34, -0.22, 0.98, 0.11))
-    mould.polygon(frame, tube(-0.18, 0.84, 0.42, 0.88, 0.11))
-    mould.polygon(frame, bar(0.55, 0.36, 0.4, 1.06, 0.11))
-    mould.polygon(frame, tube(-0.05, 0.36, 0.42, 0.86, 0.1))
-    mould.polygon(frame, tube(0.32, 1.06, 0.56, 1.1, 0.09))
-    mould.polygon(frame, tube(-0.34, 0.98, -0.08, 0.98, 0.1))
+        mould.flat(tyre, ring(x, 0.36, 0.36, 0.36, corners=16))
+        mould.flat(spokes, ring(x, 0.36, 0.25, 0.25, corners=8))
+    mould.flat(frame, tube(-0.5, 0.40, -0.05, 0.36, 0.11))
+    mould.flat(frame, bar(-0.05, 0.34, -0.22, 0.98, 0.11))
+    mould.flat(frame, tube(-0.18, 0.84, 0.42, 0.88, 0.11))
+    mould.flat(frame, bar(0.55, 0.36, 0.4, 1.06, 0.11))
+    mould.flat(frame, tube(-0.05, 0.36, 0.42, 0.86, 0.1))
+    mould.flat(frame, tube(0.32, 1.06, 0.56, 1.1, 0.09))
+    mould.flat(frame, tube(-0.34, 0.98, -0.08, 0.98, 0.1))
     if ridden:
         _rider(mould, build, seat=(-0.2, 1.0 * tall), hands=(0.42, 1.12), feet=(0.02, 0.3))
     return mould.build()
@@ -123,20 +123,18 @@ def motorcycle(*, ridden: bool, build: Build, fairing: float) -> Shape:
     tyre = mould.part(MOTORCYCLE, "tyre", owner=owner)
     hub = mould.part(MOTORCYCLE, "hub", owner=owner)
     for x in (-0.68, 0.7):
-        mould.polygon(tyre, ring(x, 0.33, 0.34, 0.33, corners=16))
-        mould.polygon(hub, ring(x, 0.33, 0.14, 0.14))
+        mould.flat(tyre, ring(x, 0.33, 0.34, 0.33, corners=16))
+        mould.flat(hub, ring(x, 0.33, 0.14, 0.14))
     engine = mould.part(MOTORCYCLE, "chassis", owner=owner)
-    mould.polygon(engine, [(-0.45, 0.28, 0.0), (0.35, 0.28, 0.0), (0.45, 0.62, 0.0), (-0.5, 0.66, 0.0)])
+    mould.flat(engine, [(-0.45, 0.28), (0.35, 0.28), (0.45, 0.62), (-0.5, 0.66)])
     tank = mould.part(MOTORCYCLE, "tank", owner=owner)
-    mould.polygon(
+    mould.flat(
         tank,
-        [(-0.95, 0.82, 0.0), (-0.5, 0.6, 0.0), (0.5, 0.6, 0.0), (0.42, 1.0, 0.0), (0.1, 1.02, 0.0), (-0.9, 0.94, 0.0)],
+        [(-0.95, 0.82), (-0.5, 0.6), (0.5, 0.6), (0.42, 1.0), (0.1, 1.02), (-0.9, 0.94)],
     )
-    mould.polygon(
-        tank, [(0.62, 0.36, 0.0), (0.78, 0.36, 0.0), (0.52, 0.72 + fairing, 0.0), (0.36, 0.72 + fairing, 0.0)]
-    )
+    mould.flat(tank, [(0.62, 0.36), (0.78, 0.36), (0.52, 0.72 + fairing), (0.36, 0.72 + fairing)])
     lamp = mould.part(MOTORCYCLE, "head", owner=owner, glow=1.0)
-    mould.polygon(lamp, ring(0.58, 0.92, 0.09, 0.09))
+    mould.flat(lamp, ring(0.58, 0.92, 0.09, 0.09))
     if ridden:
         _rider(mould, build, seat=(-0.3, 0.98), hands=(0.4, 1.08), feet=(0.1, 0.42))
     return mould.build()
@@ -149,20 +147,20 @@ def _rider(
     (sx, sy), (hx, hy), (fx, fy) = seat, hands, feet
     legs = mould.part(RIDER, "ride_trousers", owner=1)
     knee = (sx + 0.36, sy - 0.12)
-    mould.polygon(legs, tube(sx, sy, knee[0], knee[1], 0.2))
-    mould.polygon(legs, bar(fx, fy, knee[0] - 0.03, knee[1], 0.16))
+    mould.flat(legs, tube(sx, sy, knee[0], knee[1], 0.2))
+    mould.flat(legs, bar(fx, fy, knee[0] - 0.03, knee[1], 0.16))
     torso = mould.part(RIDER, "jersey", texture="cloth", owner=1)
     lean = 0.24
-    mould.polygon(
+    mould.flat(
         torso,
         [
-            (sx - 0.17, sy - 0.06, 0.0),
-            (sx + 0.17, sy - 0.06, 0.0),
-            (sx + lean + 0.22, sy + 0.48, 0.0),
-            (sx + lean + 0.08, sy + 0.62, 0.0),
-            (sx + lean - 0.2, sy + 0.54, 0.0),
+            (sx - 0.17, sy - 0.06),
+            (sx + 0.17, sy - 0.06),
+            (sx + lean + 0.22, sy + 0.48),
+            (sx + lean + 0.08, sy + 0.62),
+            (sx + lean - 0.2, sy + 0.54),
         ],
     )
     arms = mould.part(RIDER, "jersey", owner=1)
-    mould.polygon(arms, tube(sx + lean, sy + 0.47, hx, hy, 0.13))
+    mould.flat(arms, tube(sx + lean, sy + 0.47, hx, hy, 0.13))
     _head(mould, RIDER, sx + lean + 0.1, sy + 0.78, build)

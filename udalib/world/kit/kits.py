@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from udalib.core.errors import unknown_name
-from udalib.world.kit import figures, surroundings, vehicles
+from udalib.world.kit import figures, greenery, houses, posts, vehicles
 from udalib.world.kit.figures import Build
 from udalib.world.kit.shapes import Shape
 from udalib.world.kit.vehicles import CarForm
@@ -70,19 +70,15 @@ def _game() -> Kit:
         cyclists=tuple(figures.bicycle(ridden=True, build=b) for b in plain[:1]),
         motorcycles=(figures.motorcycle(ridden=False, build=Build(), fairing=0.25),),
         motorcyclists=(figures.motorcycle(ridden=True, build=Build(hat=True), fairing=0.25),),
-        houses=tuple(
-            surroundings.house(texture="windows_grid", roof=r, shop=False) for r in ("flat", "flat", "stepped")
-        ),
-        walls=(surroundings.barrier(3, "wall", texture="blocks", coping=True),),
-        fences=(surroundings.barrier(4, "fence", texture="planks", coping=False),),
-        hedges=(surroundings.barrier(8, "leaf", texture="leaf", coping=False),),
-        trees=(surroundings.tree(form="ball", seed=1), surroundings.tree(form="cone", seed=2)),
-        bushes=(surroundings.bush(3),),
-        lamp_posts=(surroundings.lamp_post(height=6.5, arm=1.8, width=0.26, ball=False),),
-        lights=tuple(surroundings.traffic_light(height=3.3, width=0.24, lit=k, plate=False) for k in range(3)),
-        signs=tuple(
-            surroundings.sign(form=f, height=2.9, radius=0.55, width=0.22) for f in ("square", "triangle", "diamond")
-        ),
+        houses=tuple(houses.house(texture="windows_grid", roof=r, shop=False) for r in ("flat", "flat", "stepped")),
+        walls=(houses.barrier(3, "wall", texture="blocks", coping=True),),
+        fences=(houses.barrier(4, "fence", texture="planks", coping=False),),
+        hedges=(houses.barrier(8, "leaf", texture="leaf", coping=False),),
+        trees=(greenery.tree(form="ball", seed=1), greenery.tree(form="cone", seed=2)),
+        bushes=(greenery.bush(3),),
+        lamp_posts=(posts.lamp_post(height=6.5, arm=1.8, width=0.26, ball=False),),
+        lights=tuple(posts.traffic_light(height=3.3, width=0.24, lit=k, plate=False) for k in range(3)),
+        signs=tuple(posts.sign(form=f, height=2.9, radius=0.55, width=0.22) for f in ("square", "triangle", "diamond")),
     )
 
 
@@ -119,26 +115,24 @@ def _photo() -> Kit:
         cyclists=tuple(figures.bicycle(ridden=True, build=b) for b in crowd[:3]),
         motorcycles=tuple(figures.motorcycle(ridden=False, build=crowd[0], fairing=f) for f in (0.1, 0.5)),
         motorcyclists=tuple(figures.motorcycle(ridden=True, build=crowd[2], fairing=f) for f in (0.1, 0.5)),
-        houses=tuple(surroundings.house(texture=t, roof=r, shop=s, chimney=r == "gable") for t, r, s in roofs),
+        houses=tuple(houses.house(texture=t, roof=r, shop=s, chimney=r == "gable") for t, r, s in roofs),
         walls=(
-            surroundings.barrier(3, "wall", texture="rubble", coping=True),
-            surroundings.barrier(3, "wall", texture="bricks", coping=False),
+            houses.barrier(3, "wall", texture="rubble", coping=True),
+            houses.barrier(3, "wall", texture="bricks", coping=False),
         ),
-        fences=(surroundings.barrier(4, "fence", texture="rails", coping=False),),
-        hedges=(surroundings.barrier(8, "leaf_dark", texture="leaf", coping=False),),
+        fences=(houses.barrier(4, "fence", texture="rails", coping=False),),
+        hedges=(houses.barrier(8, "leaf_dark", texture="leaf", coping=False),),
         trees=tuple(
-            surroundings.tree(form=f, seed=s)
+            greenery.tree(form=f, seed=s)
             for f, s in (("broad", 11), ("broad", 12), ("broad", 13), ("poplar", 14), ("bare", 15))
         ),
-        bushes=(surroundings.bush(16), surroundings.bush(17)),
+        bushes=(greenery.bush(16), greenery.bush(17)),
         lamp_posts=(
-            surroundings.lamp_post(height=5.4, arm=1.0, width=0.2, ball=False),
-            surroundings.lamp_post(height=3.9, arm=0.0, width=0.2, ball=True),
+            posts.lamp_post(height=5.4, arm=1.0, width=0.2, ball=False),
+            posts.lamp_post(height=3.9, arm=0.0, width=0.2, ball=True),
         ),
         lights=tuple(
-            surroundings.traffic_light(height=3.0, width=0.2, lit=k, plate=True, arm=a)
-            for k in range(3)
-            for a in (0.0, 2.2)
+            posts.traffic_light(height=3.0, width=0.2, lit=k, plate=True, arm=a) for k in range(3) for a in (0.0, 2.2)
         ),
-        signs=tuple(surroundings.sign(form=f, height=2.7, radius=r, width=0.18) for f, r in signs),
+        signs=tuple(posts.sign(form=f, height=2.7, radius=r, width=0.18) for f, r in signs),
     )

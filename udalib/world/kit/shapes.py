@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float, float]
+Flat = tuple[float, float]
+"""A point (x, y) of a flat figure, in the plane z = 0."""
 GROUND = 254
 """Class of a part that takes the class of the ground it lies on (shadows)."""
 
@@ -68,6 +70,10 @@ class Mould:
         """Add a part and return its number."""
         self._parts.append((cls, role, texture, owner, solid, glow))
         return len(self._parts) - 1
+
+    def flat(self, part: int, points: Sequence[Flat]) -> None:
+        """Add a convex polygon in the plane z = 0."""
+        self.polygon(part, [(x, y, 0.0) for x, y in points])
 
     def polygon(self, part: int, points: Sequence[Point]) -> None:
         """Add a flat convex polygon; the first three points of a part's first polygon must span its plane."""
@@ -147,9 +153,9 @@ def outward(points: Sequence[Point], inside: Point) -> list[Point]:
     return list(points) if away > 0 else list(points)[::-1]
 
 
-def ring(x: float, y: float, rx: float, ry: float, *, corners: int = 8, z: float = 0.0) -> list[Point]:
-    """Corners of an ellipse in the plane z, for ``corners`` 4, 8 or 16."""
-    return [(x + rx * c, y + ry * s, z) for c, s in _RING[:: 16 // corners]]
+def ring(x: float, y: float, rx: float, ry: float, *, corners: int = 8) -> list[Flat]:
+    """Corners of an ellipse, for ``corners`` 4, 8 or 16."""
+    return [(x + rx * c, y + ry * s) for c, s in _RING[:: 16 // corners]]
 
 
 def wheel(x: float, y: float, z: float, radius: float) -> list[Point]:
