@@ -37,6 +37,12 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert os.listdir(tmp_path) == ["state.json"]
 
 
+def test_written_files_have_the_ordinary_permissions(tmp_path):
+    (tmp_path / "plain").touch()
+    write_json(tmp_path / "state.json", {})
+    assert (tmp_path / "state.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_full_disk_is_named_with_a_remedy(tmp_path):
     with (
         pytest.raises(UdalibError, match=r"could not write .*state.json: No space left.*Free disk space"),
