@@ -62,9 +62,9 @@ def camvid_recipe(
         streams=(stream,),
         network=NETWORK,
         method=MethodSpec.of("supervised", stream=stream.name),
-        optimizer=OptimizerSpec(kind="adamw", lr=1e-3, weight_decay=0.01, rules=(Rule("encoder", lr_mult=0.3),)),
+        optimizer=OptimizerSpec(kind="adamw", lr=4e-3, weight_decay=0.01, rules=(Rule("encoder", lr_mult=0.1),)),
         schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=50),
-        train=TrainConfig(iterations=600),
+        train=TrainConfig(iterations=400, channels_last=True),
         evaluations=evaluations,
         presets=presets,
     )
