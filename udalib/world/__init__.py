@@ -1,4 +1,4 @@
-"""The embedded street world: procedural scenes in several styles (domains), with labels, boxes, depth and exact flow."""
+"""The embedded street world: procedural scenes in several styles (domains), with labels, boxes, depth, exact flow."""
 
 from udalib.world.dataset import Streets
 from udalib.world.render import WORLD_VERSION, render, render_clip

@@ -50,6 +50,6 @@ class Dice:
         return items[int(self.random() * len(items))]
 
     def count(self, mean: float) -> int:
-        """Integer with the given mean: a binomial of three trials for each expected hit (no transcendental function)."""
+        """Integer with the given mean: a binomial of three trials for each expected hit (exact on every machine)."""
         trials = max(2, int(3 * mean + 0.999))
         return sum(self.random() * trials < mean for _ in range(trials))

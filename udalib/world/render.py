@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,14 @@ def render(index: int, style: str | Style = "source", seed: int = 0, size: tuple
     """Draw still ``index`` of a style.
 
     Returns:
-        ``image`` uint8 (3, H, W); ``label`` uint8 (H, W) of the 19 Cityscapes train ids; ``instances`` int32 (H, W), 0 for
-        none; ``boxes`` float32 (N, 4) x0 y0 x1 y1 in pixels around the visible pixels of each instance; ``box_labels`` int64
-        (N,); ``box_instances`` int64 (N,); ``depth`` float32 (H, W) in metres, 1000 for the sky; ``multilabel`` uint8 (19,);
-        ``name``.
+        ``image`` uint8 (3, H, W); ``label`` uint8 (H, W) of the 19 Cityscapes train ids; ``instances`` int32 (H, W),
+        0 for none; ``boxes`` float32 (N, 4) x0 y0 x1 y1 in pixels around the visible pixels of each instance;
+        ``box_labels`` int64 (N,); ``box_instances`` int64 (N,); ``depth`` float32 (H, W) in metres, 1000 for the sky
+        and the hills; ``multilabel`` uint8 (19,), which classes are visible; ``name`` str.
+
+    Raises:
+        UnknownNameError: no style of that name is registered.
+        ConfigError: the size cannot be drawn.
 
     >>> sample = render(3, "source", size=(64, 128))
     >>> tuple(sample["image"].shape), sample["label"].dtype
@@ -59,9 +64,10 @@ def render_clip(
     """Draw ``length`` frames at 17 frames a second; frame 0 is the still of the same index.
 
     Returns:
-        ``image`` uint8 (T, 3, H, W), ``label`` uint8 (T, H, W), ``instances`` int32 (T, H, W) numbered alike in all frames,
-        ``depth`` float32 (T, H, W), ``flow_forward`` float32 (T - 1, 2, H, W) from frame t to t + 1 in t's pixels,
-        ``flow_backward`` float32 (T - 1, 2, H, W) from frame t + 1 to t in (t + 1)'s pixels, ``name``. Flow is (u, v): right, down.
+        ``image`` uint8 (T, 3, H, W), ``label`` uint8 (T, H, W), ``instances`` int32 (T, H, W) numbered alike in all
+        frames, ``depth`` float32 (T, H, W), ``flow_forward`` float32 (T - 1, 2, H, W) from frame t to t + 1 in t's
+        pixels, ``flow_backward`` float32 (T - 1, 2, H, W) from frame t + 1 to t in (t + 1)'s pixels, ``name`` str.
+        Flow is (u, v) in pixels, right and down, of the point that is visible in the pixel's centre.
     """
     look = check_style(style)
     check_size(size)
@@ -71,7 +77,7 @@ def render_clip(
     views = [view(scene, t, size) for t in range(length)]
     frames = [_frame(v, look, seed, index) for v in views]
     sample: Sample = {key: torch.from_numpy(np.stack([f[key] for f in frames])) for key in frames[0]}
-    pairs = list(zip(views[:-1], views[1:], strict=True))
+    pairs = list(pairwise(views))
     empty = np.zeros((0, 2, *size), dtype=np.float32)
     forward = np.stack([flow(a, b.pose, b.frame) for a, b in pairs]) if pairs else empty
     backward = np.stack([flow(b, a.pose, a.frame) for a, b in pairs]) if pairs else empty
@@ -141,7 +147,8 @@ def check_size(size: tuple[int, int]) -> None:
     good = len(size) == 2 and all(isinstance(n, int) and _SMALLEST <= n <= _LARGEST for n in size)
     if not good:
         raise ConfigError(
-            f"size must be (height, width), whole numbers from {_SMALLEST} to {_LARGEST}, for example (128, 256); got {size!r}."
+            f"size must be (height, width), whole numbers from {_SMALLEST} to {_LARGEST}, for example (128, 256); "
+            f"got {size!r}."
         )
 
 

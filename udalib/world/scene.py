@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BACKDROP, FLOOR, STANDING = 0, 1, 2
-"""Layers, far to near: hills at infinity, things that lie on the ground (in the order they were put), everything else."""
+"""Layers, far to near: hills at infinity, things that lie on the ground (in the order they were put), all else."""
 
 SKY_PART, TERRAIN_PART = 0, 1
 
@@ -70,7 +70,7 @@ class Scene:
     @property
     def part_backdrop(self) -> NDArray[np.bool_]:
         """(S,) whether a part is infinitely far away."""
-        backdrop = self.group_layer[self.part_group] == BACKDROP
+        backdrop: NDArray[np.bool_] = self.group_layer[self.part_group] == BACKDROP
         backdrop[SKY_PART] = True
         backdrop[TERRAIN_PART] = False
         return backdrop

@@ -1,7 +1,7 @@
 """Styles: the domains of the embedded world, as data.
 
-A style is three frozen dataclasses: what stands where (:class:`Layout`), what surfaces look like (:class:`Surface`) and what
-the air and the camera do to the light (:class:`Photo`). Define another by changing fields of one that exists:
+A style is three frozen dataclasses: what stands where (:class:`Layout`), what surfaces look like (:class:`Surface`) and
+what the air and the camera do to the light (:class:`Photo`). Define another by changing fields of one that exists:
 
 >>> from dataclasses import replace
 >>> base = STYLES.get("target")

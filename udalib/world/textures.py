@@ -132,7 +132,7 @@ def _plain() -> Tile:
 
 
 def _panes(columns: int, rows: int, x: tuple[float, float], y: tuple[float, float], bars: bool) -> Tile:
-    """Grid of windows; ``x`` and ``y`` bound the pane in its cell, ``bars`` put a cross of frame in it. Row 0 is low."""
+    """Grid of windows; ``x`` and ``y`` bound the pane in its cell, ``bars`` put a cross in it. Row 0 is the lowest."""
     py, px = (np.arange(SIDE) + 0.5) / SIDE * rows % 1.0, (np.arange(SIDE) + 0.5) / SIDE * columns % 1.0
     inside_y, inside_x = (py > y[0]) & (py < y[1]), (px > x[0]) & (px < x[1])
     tile = (inside_y[:, None] & inside_x[None]).astype(np.float64)
@@ -168,7 +168,8 @@ def _cracks() -> Tile:
 
 def _slabs() -> Tile:
     y, x = np.arange(SIDE), np.arange(SIDE)
-    return np.maximum(((y % 16) < 2)[:, None] * 0.8, ((x % 16) < 2)[None] * 0.8)
+    joints: Tile = np.maximum(((y % 16) < 2)[:, None] * 0.8, ((x % 16) < 2)[None] * 0.8)
+    return joints
 
 
 def _tufts() -> Tile:

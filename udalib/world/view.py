@@ -28,7 +28,8 @@ class View:
 
     Attributes:
         parts: (H, W) uint16, the visible part of each pixel.
-        planes: (S, 3) float64; a part's points seen at normalised (x, y) have 1 / z = a x + b y + c; 0 for the backdrop.
+        planes: (S, 3) float64; a part's points seen at normalised (x, y) have 1 / z = a x + b y + c; 0 at infinity.
+        normals: (S, 3) normal of each part in camera axes, its largest component 1; inwards for solid parts.
         pose: where the camera was.
         frame: number of the frame.
         lens: focal length and principal point in pixels.
@@ -46,7 +47,8 @@ class View:
         """Normalised coordinates of the pixel centres: x (1, W) and y (H, 1)."""
         height, width = self.parts.shape
         focal, cx, cy = self.lens
-        return (np.arange(width)[None] + 0.5 - cx) / focal, (np.arange(height)[:, None] + 0.5 - cy) / focal
+        columns, rows = np.arange(width, dtype=np.float64)[None], np.arange(height, dtype=np.float64)[:, None]
+        return (columns + (0.5 - cx)) / focal, (rows + (0.5 - cy)) / focal
 
     def inverse_depth(self) -> Floats:
         """(H, W) float64, 1 / depth in 1 / metre; 0 where the view is endless."""

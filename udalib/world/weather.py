@@ -23,7 +23,7 @@ def develop(
 ) -> NDArray[np.uint8]:
     """Turn lit colours (3, H, W) into the picture the camera stores, uint8.
 
-    ``dice`` draws what a whole clip shares (exposure, cast, uneven light), ``frame_dice`` what changes (noise, streaks).
+    ``dice`` draws what a whole clip shares (exposure, cast, uneven light), ``frame_dice`` what changes (noise, drops).
     """
     draws = dice.random(8)
     if photo.rain > 0.0:
@@ -141,7 +141,8 @@ def _tone(image: Image, photo: Photo, draws: NDArray[np.float64]) -> NDArray[np.
     """Exposure, colour cast and gamma through one look-up table a channel."""
     plain = photo.exposure == (1.0, 1.0) and photo.gamma == (1.0, 1.0) and photo.cast_spread == 0.0
     if plain and photo.cast == (1.0, 1.0, 1.0):
-        return np.clip(image + 0.5, 0.0, 255.0).astype(np.uint8)
+        rounded: NDArray[np.uint8] = np.clip(image + 0.5, 0.0, 255.0).astype(np.uint8)
+        return rounded
     exposure = photo.exposure[0] + (photo.exposure[1] - photo.exposure[0]) * draws[0]
     gamma = photo.gamma[0] + (photo.gamma[1] - photo.gamma[0]) * draws[1]
     out = np.empty(image.shape, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Pieces that vehicles are made of: extruded bodies, panels, wheels and lamps; the rear looks to -z, the front to +z."""
+"""Pieces that vehicles are made of: extruded bodies, panels, wheels, lamps; the rear looks to -z, the front to +z."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Houses, walls, fences and hedges.
 
-Their front is at x = 0 (towards the street), they reach back to x = 1, are one metre long about z = 0 and one metre high:
-the layout stretches them.
+Their front is at x = 0 (towards the street), they reach back to x = 1, are one metre long about z = 0 and one metre
+high: the layout stretches them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ BUILDING = 2
 
 
 def house(*, texture: str, roof: str, shop: bool, chimney: bool = False) -> Shape:
-    """House front with side walls; ``roof`` is "flat", "gable" (ridge along the street), "front" (gable to the street)."""
+    """House; ``roof`` is "flat", "stepped", "mansard", "gable" (ridge along the street) or "front" (gable to it)."""
     mould = Mould()
     eaves = {"flat": 1.0, "gable": 0.76, "front": 0.74, "stepped": 0.8, "mansard": 0.8}[roof]
     _walls(mould, eaves, texture)
