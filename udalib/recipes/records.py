@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from udalib.core.errors import DataError, UdalibError
+from udalib.engine.config import MEANING
 from udalib.engine.records import RunRecord, read_run
 from udalib.recipes.serialise import fingerprint, from_plain
 from udalib.recipes.specs import Published
@@ -23,7 +24,7 @@ class Entry:
 
     Attributes:
         folder: the run folder.
-        recipe: its name; preset and overrides beside it.
+        recipe: its name; preset beside it, and those overrides that change the numbers.
         seed: of the run.
         finished: False = not a result, and ``reason`` says why.
         identity: fingerprint of everything that changes the numbers except the seed; runs with equal ones are repeats.
@@ -102,7 +103,7 @@ def _entry(record: RunRecord) -> Entry:
         folder=record.folder,
         recipe=str(data["name"]),
         preset=str(recipe.get("preset", "")),
-        overrides=data.get("overrides", {}),
+        overrides={key: value for key, value in data.get("overrides", {}).items() if _changes_numbers(key)},
         seed=int(data["seed"]),
         finished=finished,
         reason="" if finished else _reason(record),
@@ -117,6 +118,11 @@ def _entry(record: RunRecord) -> Entry:
         published=from_plain(tuple[Published, ...], recipe.get("published", []), "published"),
         monitor=str(evaluations[0]["name"]) if evaluations else "",
     )
+
+
+def _changes_numbers(path: str) -> bool:
+    section, _, name = path.partition(".")
+    return not path.endswith(".workers") and (section != "train" or name in MEANING)
 
 
 def _reason(record: RunRecord) -> str:
