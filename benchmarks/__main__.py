@@ -1,0 +1,40 @@
+"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks one after the other, each in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TIMINGS = ("streets", "networks", "training")
+"""Those that ``make bench`` runs by default: ratios within minutes. ``camvid`` trains for an hour; name it to run it."""
+
+
+def names() -> list[str]:
+    """Every benchmark of this folder."""
+    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named benchmarks; 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"among {', '.join(names())}; default {', '.join(TIMINGS)}")
+    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="folder for the JSON records")
+    chosen = parser.parse_args(arguments)
+    unknown = sorted(set(chosen.names) - set(names()))
+    if unknown:
+        parser.error(f"no benchmark called {', '.join(unknown)}; there are {', '.join(names())}")
+    failed = []
+    for name in chosen.names or TIMINGS:
+        print(f"== {name}", flush=True)
+        command = [sys.executable, str(HERE / f"{name}.py"), "--out", str(chosen.out / f"{name}.json")]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    print(f"records in {chosen.out}" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
