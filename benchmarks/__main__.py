@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks one after the other, each in a process of its own."""
+"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TIMINGS = ("streets", "networks", "training")
-"""Those that ``make bench`` runs by default: ratios within minutes. ``camvid`` trains for an hour; name it to run it."""
+"""What ``make bench`` runs by default, in minutes. ``camvid`` trains for an hour: name it to run it."""
 
 
 def names() -> list[str]:
