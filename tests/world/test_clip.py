@@ -52,7 +52,7 @@ def test_labels_follow_the_flow_where_nothing_hides_them(style):
 
 
 def test_flow_is_the_motion_of_the_corners_of_moving_things():
-    """Independent of depth maps: project corners of moving objects at both times and compare with the flow around them."""
+    """Independent of depth maps: corners of moving things, projected at both times, move as the flow around says."""
     checked, errors = 0, []
     for index in range(12):
         scene = build_scene(index, check_style("target"), 0, 20.0)

@@ -76,7 +76,7 @@ def test_a_failed_write_leaves_nothing(own_cache, monkeypatch):
 
 def test_two_processes_may_start_at_once(own_cache):
     processes = [subprocess.Popen([sys.executable, "-c", _BUILD], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    digests = [process.communicate(timeout=120)[0].strip() for process in processes]
+    digests = [process.communicate(timeout=900)[0].strip() for process in processes]
     assert all(process.returncode == 0 for process in processes)
     assert digests[0] == digests[1] != ""
     assert len([p for p in own_cache.rglob("*") if p.is_file()]) == 1

@@ -26,9 +26,8 @@ print(digest.hexdigest())
 
 
 def test_another_process_draws_the_same():
-    runs = [
-        subprocess.run([sys.executable, "-c", _DIGEST], capture_output=True, text=True, check=True) for _ in range(2)
-    ]
+    command = [sys.executable, "-c", _DIGEST]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(2)]
     assert runs[0].stdout == runs[1].stdout
     assert len(runs[0].stdout.strip()) == 16
 

@@ -14,6 +14,7 @@ from udalib.world.styles import Photo
 from udalib.world.view import View
 
 _MARGIN = 64
+_LAMPLIGHT = np.array([150.0, 130.0, 90.0], dtype=np.float32)[:, None, None]
 _THICKNESS = np.float32(150.0)
 """Metres of hazy air before the sky: light haze leaves it blue, fog hides it."""
 
@@ -63,9 +64,9 @@ def _darken(image: Image, view: View, places: Surfaces, night: float) -> None:
     light[parts == SKY_PART] = 1.0 - 0.86 * night
     image *= light
     halo = glow
-    for reach in (2, 4, 8):
-        halo = _box(halo, reach)
-    image += night * np.array([150.0, 130.0, 90.0], dtype=np.float32)[:, None, None] * np.minimum(4.0 * halo, 1.0)
+    for share in (120, 60, 30):
+        halo = _box(halo, max(1, parts.shape[1] // share))
+    image += night * _LAMPLIGHT * np.minimum(2.5 * halo, 0.5)
 
 
 def _box(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:

@@ -79,7 +79,7 @@ def house(*, texture: str, roof: str, shop: bool, chimney: bool = False) -> Shap
         mould.box(BUILDING, "cornice", (0.3, eaves, 0.2), (0.42, 1.1, 0.3), owner=0, faces="xzZ")
     if shop:
         front = [(-0.01, 0.02, -0.44), (-0.01, 0.02, 0.44), (-0.01, 0.2, 0.44), (-0.01, 0.2, -0.44)]
-        mould.face(BUILDING, "shop", front, inside, owner=0, texture="shop", glow=0.5)
+        mould.face(BUILDING, "shop", front, inside, owner=0, texture="shop", glow=0.3)
         awning = [(-0.012, 0.2, -0.46), (-0.012, 0.2, 0.46), (-0.012, 0.27, 0.46), (-0.012, 0.27, -0.46)]
         mould.face(BUILDING, "awning", awning, inside, owner=0)
     return mould.build()

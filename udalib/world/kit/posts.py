@@ -35,7 +35,7 @@ def lamp_post(*, height: float, arm: float, width: float, ball: bool) -> Shape:
 
 
 def traffic_light(*, height: float, width: float, lit: int, plate: bool, arm: float = 0.0) -> Shape:
-    """Signal head on a post; ``lit`` is 0 red, 1 amber, 2 green; a ``plate`` backs it, an ``arm`` holds a second one."""
+    """Signal head on a post; ``lit`` is 0 red, 1 amber, 2 green; a ``plate`` backs it, an ``arm`` holds another."""
     mould = Mould()
     _post(mould, height, width)
     heads = [0.0] if arm == 0.0 else [0.0, -arm]
@@ -68,7 +68,7 @@ def _rectangle(mould: Mould, cls: int, role: str, x: float, y: float, half_w: fl
 
 
 def sign(*, form: str, height: float, radius: float, width: float) -> Shape:
-    """Traffic sign on a post: "square", "diamond", "triangle", "disc", "ring" (with a border) or "board" (direction)."""
+    """Traffic sign on a post: "square", "diamond", "triangle", "disc", "ring" (bordered) or "board" (direction)."""
     mould = Mould()
     _post(mould, height, width)
     y = height - 0.1
