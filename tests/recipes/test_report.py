@@ -155,6 +155,13 @@ def test_no_published_column_without_published_numbers(tmp_path: Path) -> None:
     assert "published" not in render(report_of(tmp_path)).splitlines()[0]
 
 
+def test_quick_runs_are_called_what_they_are(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", 0, 0.3)
+    assert "preset quick" not in render(report_of(tmp_path))
+    make_run(tmp_path, "b", 0, 0.3, preset="quick")
+    assert "preset quick show that everything works" in render(report_of(tmp_path))
+
+
 def test_csv_says_whose_each_number_is(tmp_path: Path) -> None:
     make_run(tmp_path, "a", 0, 0.3, published=PUBLISHED)
     rows = list(csv.DictReader(io.StringIO(render(report_of(tmp_path), "csv"))))

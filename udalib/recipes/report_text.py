@@ -15,6 +15,8 @@ NOTE = (
     "Published: the number of others, with its source; not measured here."
 )
 
+QUICK_NOTE = "Runs with the preset quick show that everything works; their scores say nothing about quality."
+
 
 def render(report: Report, format: str = "table", *, classes: bool = True) -> str:
     """Return ``report`` as text; ``format`` is table, markdown, csv or json."""
@@ -81,6 +83,8 @@ def _document(
     parts = []
     if report.groups:
         parts += [table(*_score_rows(report)), NOTE]
+        if any(group.first.preset == "quick" for group in report.groups):
+            parts.append(QUICK_NOTE)
         if classes:
             parts += [f"{title}\n\n{table(header, rows)}" for title, header, rows in _class_tables(report)]
     else:
