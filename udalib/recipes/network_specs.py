@@ -1,0 +1,79 @@
+"""What a recipe says of its network: encoder, decoder, weights to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from udalib.recipes import factories
+from udalib.recipes.parts import Part
+
+
+@dataclass(frozen=True)
+class EncoderSpec(Part):
+    """An encoder by its registered name ("mit_b5", "timm:mobilenetv2_100")."""
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.encoder_factory`."""
+        return factories.encoder_factory(self.name)
+
+
+@dataclass(frozen=True)
+class DecoderSpec(Part):
+    """A decoder by its registered name ("daformer", "light_fpn")."""
+
+    given = frozenset({"in_channels", "num_classes"})
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.decoder_factory`."""
+        return factories.decoder_factory(self.name)
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """Published weights to start from.
+
+    Attributes:
+        file: under $UDALIB_WEIGHTS, with the published parameter names.
+        part: "encoder" takes the encoder's weights and ignores the rest of the file; "network" needs all of it.
+    """
+
+    file: str
+    part: Literal["encoder", "network"] = "encoder"
+
+
+PAIR = "pair"
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Part):
+    """A segmentation network: one with a name of its own ("streets"), or "pair" for an encoder and a decoder.
+
+    Attributes:
+        name: registered network, or "pair".
+        options: keyword arguments of a registered network.
+        encoder, decoder: of a pair.
+        stats: input normalisation of a pair; None = what the encoder says of itself.
+        align_corners: how logits of a pair are resized to the image (True only to repeat code that did so).
+        weights: published weights to start from; None = those its encoder loads itself, if any.
+        channels: classes of the output; None = those of the recipe's label space.
+    """
+
+    given = frozenset({"num_classes"})
+
+    encoder: EncoderSpec | None = None
+    decoder: DecoderSpec | None = None
+    stats: Literal["imagenet", "half", "caffe"] | None = None
+    align_corners: bool = False
+    weights: WeightsSpec | None = None
+    channels: int | None = None
+
+    @classmethod
+    def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:
+        """Write the network made of ``encoder`` and ``decoder``."""
+        return cls(PAIR, encoder=encoder, decoder=decoder, **fields)
+
+    def factory(self) -> Callable[..., Any]:
+        """See :func:`udalib.recipes.factories.network_factory`."""
+        return factories.network_factory(self.name)
