@@ -24,8 +24,8 @@ from udalib.recipes.report import to_dict
 RECIPES = ("camvid-day2dusk/source-only", "camvid-day2dusk/oracle", "streets2camvid/source-only")
 WHAT = (
     "CamVid, 11 classes, mIoU in percent at 360 x 480. target: the 62 dusk test frames (day2dusk) or all 233 test "
-    "frames (streets2camvid); control: 171 test frames of another drive by day; source: held-out streets. Dusk training "
-    "and test frames are one drive. Nobody has published numbers for this set-up."
+    "frames (streets2camvid); control: 171 test frames of another drive by day; source: held-out streets. Dusk "
+    "training and test frames are one drive. Nobody has published numbers for this set-up."
 )
 
 
