@@ -69,7 +69,7 @@ def world_recipe(
         method=method,
         optimizer=OptimizerSpec(kind="adamw", lr=5e-3, weight_decay=0.01),
         schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=100),
-        train=TrainConfig(iterations=iterations),
+        train=TrainConfig(iterations=iterations, channels_last=True),
         evaluations=(world_evaluation("target"), world_evaluation("source")),
         presets=world_presets(streams),
     )
