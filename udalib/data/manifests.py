@@ -3,14 +3,15 @@
 A manifest says what the data set is, its licence, where to get it, which folders and files are expected and what can
 be checked. The loaders are driven by it, so that a new data set of the usual kind is one more file there.
 
-In an editable install the folder is found beside the package. A wheel does not carry it: ``$UDALIB_MANIFESTS`` names
-another place.
+In a checkout the folder is found beside the package; a wheel installs its files under ``share/udalib/data`` of the
+environment. ``$UDALIB_MANIFESTS`` names another place.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -53,8 +54,10 @@ class Manifest:
 
 
 def manifest_folder() -> Path:
-    """The folder of the manifests: ``$UDALIB_MANIFESTS``, else ``data`` beside the package."""
-    beside = Path(udalib.__file__).resolve().parents[1] / "data"
+    """The folder of the manifests: ``$UDALIB_MANIFESTS``, else ``data`` of the checkout or of the environment."""
+    checkout = Path(udalib.__file__).resolve().parents[1] / "data"
+    installed = Path(sys.prefix) / "share" / "udalib" / "data"
+    beside = checkout if (checkout / "camvid.json").exists() else installed
     folder = Path(os.environ.get("UDALIB_MANIFESTS", beside)).expanduser()
     if not folder.is_dir():
         raise DataError(
