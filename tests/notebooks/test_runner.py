@@ -142,3 +142,22 @@ def test_html_replaces_live_widgets_by_a_note():
     assert "static twin" in html
     assert "<title>00_x</title>" in html
     assert WIDGET_VIEW not in html
+
+
+def test_html_leaves_progress_bars_out_and_loads_nothing_from_elsewhere():
+    bar = {WIDGET_VIEW: {"model_id": "a"}, "text/plain": "  0%|          | 0/30 [00:00<?, ?it/s]"}
+    html = to_html(with_output(output_type="display_data", data=bar), "00_x")
+    assert "static twin" not in html
+    assert "30 [00:00" not in html
+    assert 'src="http' not in html
+    assert "import mermaid" not in html
+
+
+def test_html_folds_solutions_and_keeps_their_outputs():
+    page = with_output(output_type="stream", name="stdout", text="the answer")
+    page.cells[1].source = "secret = 42"
+    page.cells[1].metadata["tags"] = ["solution"]
+    html = to_html(page, "00_x")
+    assert html.index("<summary>Solution</summary>") < html.index("secret") < html.index("</details>")
+    assert html.index("</details>") < html.index("the answer")
+    assert html.count("secret") == 1

@@ -155,6 +155,8 @@ def test_published_numbers_have_a_panel_of_their_own():
     assert len(figure.axes) == 2
     assert "on other data" in figure.axes[1].get_title()
     assert [t.get_text() for t in figure.axes[1].get_legend().get_texts()] == ["published: paper"]
+    alone = viz.iou_bars({}, SMALL, published={"paper": row})
+    assert [axes.get_title() for axes in alone.axes] == ["Published numbers, on other data"]
 
 
 def test_empty_results_are_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from udalib.notebooks.scan import WIDGET_VIEW, find_tracebacks
 STATIC_NOTE = (
     "<p><em>The live controls of this explorer work in JupyterLab; the sheet of pictures is its static twin.</em></p>"
 )
+REMOTE_SCRIPT = re.compile(
+    r"<script[^>]*src=\"https?://[^>]*>\s*</script>|<script type=\"module\">.*?</script>", re.DOTALL
+)
+PROGRESS_BAR = re.compile(r"\d%\|")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def execute(path: Path, out: Path, parameters: Mapping[str, Any], timeout: int =
             language="python",
             progress_bar=False,
             execution_timeout=timeout,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
     except papermill.PapermillExecutionError as error:
         problems.append(f"cell {error.cell_index}: {error.ename}: {error.evalue}".strip())
@@ -80,18 +86,37 @@ def to_html(notebook: Any, title: str) -> str:
 
     page = notebook.copy()
     page["metadata"] = {k: v for k, v in notebook["metadata"].items() if k != "widgets"} | {"title": title}
-    page["cells"] = [_without_widgets(cell) for cell in notebook["cells"]]
-    exporter = nbconvert.HTMLExporter()
+    page["cells"] = [part for cell in notebook["cells"] for part in _folded(_without_widgets(cell))]
+    # The code of a solution stands in its fold, so its cell shows the outputs only.
+    exporter = nbconvert.HTMLExporter(
+        config={"TagRemovePreprocessor": {"remove_input_tags": {"solution"}, "enabled": True}}
+    )
     html, _ = exporter.from_notebook_node(page)
-    return str(html)
+    return REMOTE_SCRIPT.sub("", str(html))
 
 
 def _without_widgets(cell: Any) -> Any:
+    """Replace live widgets by a note, and leave out progress bars, which are live widgets too."""
     if not any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", [])):
         return cell
     clean = cell.copy()
-    clean["outputs"] = [o.copy() for o in cell["outputs"]]
-    for output in clean["outputs"]:
-        if WIDGET_VIEW in output.get("data", {}):
-            output["data"] = type(output["data"])({"text/html": STATIC_NOTE})
+    clean["outputs"] = []
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        if WIDGET_VIEW in data and PROGRESS_BAR.search(data.get("text/plain", "")):
+            continue
+        if WIDGET_VIEW in data:
+            output = output.copy()
+            output["data"] = type(data)({"text/html": STATIC_NOTE})
+        clean["outputs"].append(output)
     return clean
+
+
+def _folded(cell: Any) -> list[Any]:
+    """Fold a cell tagged ``solution``: its code becomes a closed ``<details>`` block, its outputs stay below it."""
+    if cell["cell_type"] != "code" or "solution" not in cell.get("metadata", {}).get("tags", ()):
+        return [cell]
+    from nbformat.v4 import new_markdown_cell
+
+    text = f"<details><summary>Solution</summary>\n\n```python\n{cell['source']}\n```\n\n</details>"
+    return [new_markdown_cell(text), cell]

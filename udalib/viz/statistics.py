@@ -94,7 +94,7 @@ def _bars(axes: Axes, series: int, count: int, values: NDArray[np.float64], labe
     thickness = 0.84 / count
     places = np.arange(values.shape[1]) - 0.42 + thickness * (series + 0.5)
     axes.bar(places, np.nan_to_num(_mean(values)), width=thickness, label=label, **bar_style(series))
-    for seed_values in values:
+    for seed_values in values if len(values) > 1 else ():
         marker = MARKERS[series % len(MARKERS)]
         axes.scatter(places, seed_values, s=7, marker=marker, color="black", linewidths=0, zorder=3)
 
@@ -111,17 +111,18 @@ def iou_bars(
     ``results`` maps a run's name to one ``{class: IoU in percent}`` a seed. ``published`` rows come from papers, on
     their data: they are drawn in a panel of their own that says so, never beside our bars.
     """
-    if not results:
+    if not results and not published:
         raise ConfigError("there is no result to draw; give at least one run.")
     names = list(label_space.names)
-    panels = 2 if published else 1
+    panels = bool(results) + bool(published)
     figure, axes = new_figure(11, 3.4 * panels, panels, 1)
     rows = {name: _values(scores, names) for name, scores in results.items()}
     labels = {name: f"{name} ({len(v)} seed{'s' if len(v) > 1 else ''})" for name, v in rows.items()}
-    _panel(axes[0], rows, labels, names, title + " (dots: seeds, bars: their mean)")
+    if results:
+        _panel(axes[0], rows, labels, names, title + " (dots: seeds, bars: their mean)")
     if published:
         paper = {name: _values([scores], names) for name, scores in published.items()}
-        _panel(axes[1], paper, {n: f"published: {n}" for n in paper}, names, "Published numbers, on other data")
+        _panel(axes[-1], paper, {n: f"published: {n}" for n in paper}, names, "Published numbers, on other data")
     return figure
 
 
