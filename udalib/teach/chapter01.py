@@ -35,7 +35,7 @@ def _rcs(answer: Any) -> str:
         require_close(got[c], float(want), f"P({c}) for frequencies 0.7, 0.29, 0.01 and T = 0.1")
     small = np.asarray(to_numpy(answer(frequencies, 0.001)), dtype=float)
     require(bool(np.isfinite(small).all()), "at T = 0.001 exp() overflows: subtract the largest exponent first.")
-    return "a small T asks for the rarest class nearly always, a large T treats all classes alike."
+    return "the smaller T, the more the rare classes are preferred; a large T treats all classes alike."
 
 
 @exercise("01.3", "write warp(next_frame, flow): fetch, for each pixel, the next frame's pixel the flow points to.")

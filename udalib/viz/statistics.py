@@ -41,6 +41,7 @@ def class_frequencies_figure(
             text = f"{number:.2g}" if number > 0 else "0"
             axes.text(max(number, smallest) * 1.06, height, text, va="center", fontsize=6.5)
     axes.set_yticks(np.arange(len(order)), [label_space.names[i] for i in order], fontsize=8)
+    axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_xscale("log")
     axes.set_xlim(smallest, 200)
     axes.set_xlabel("percent of labelled pixels (logarithmic)")
