@@ -10,7 +10,7 @@ from udalib.world.dice import Dice
 from udalib.world.kit import Kit, Mould, Shape
 from udalib.world.layout import CHUNK
 from udalib.world.plan import ROAD, SIDEWALK, TERRAIN, Plan, Street
-from udalib.world.scene import BACKDROP, FLOOR
+from udalib.world.scene import BACKDROP, ENDLESS, FLOOR, PERIOD
 from udalib.world.styles import Layout
 
 
@@ -68,36 +68,36 @@ def _seeded(seed: int) -> Dice:
     return Dice(np.random.Generator(np.random.PCG64(seed)))
 
 
-def lay_ground(plan: Plan, street: Street, end: float) -> None:
-    """Road, sidewalks, kerbs, markings and rails from behind the camera to ``end`` (metres)."""
+_BEHIND, _AHEAD = -60.0, 370.0
+"""Metres from the camera at frame 0 between which endless things reach."""
+
+
+def lay_ground(plan: Plan, street: Street) -> None:
+    """Hills, road, sidewalks, kerbs, markings and rails; all but a zebra crossing repeat along the whole street."""
     dice = plan.dice
-    middle, length = 0.5 * (end + 300.0) - 40.0, end + 340.0
     plan.put(hills(dice.below(24)), 0.0, 0.0, layer=BACKDROP)
     for side in (-1, 1):
-        inner, outer = street.kerb[side], street.front[side] + 1.0
-        _strip(plan, slab(SIDEWALK, "sidewalk", "slabs"), side * inner, side * outer, middle, length)
-    _strip(plan, slab(ROAD, "road", "asphalt"), -street.kerb[-1], street.kerb[1], middle, length)
+        _strip(plan, slab(SIDEWALK, "sidewalk", "slabs"), side * street.kerb[side], side * (street.front[side] + 1.0))
+    _strip(plan, slab(ROAD, "road", "asphalt"), -street.kerb[-1], street.kerb[1])
     for side in (-1, 1):
-        k = street.kerb[side]
-        _strip(plan, slab(SIDEWALK, "kerb", "ground"), side * k, side * (k + 0.2), middle, length)
-    dashes = stripes(int((end + 120.0) / 9.0), 9.0, 3.5, 0.2, False)
-    plan.put(dashes, 0.0, -9.0 + dice.uniform(0.0, 9.0), layer=FLOOR)
+        _strip(plan, slab(SIDEWALK, "kerb", "ground"), side * street.kerb[side], side * (street.kerb[side] + 0.2))
+    dashes = stripes(23, PERIOD, 3.5, 0.2, False)
+    plan.put(dashes, 0.0, dice.uniform(0.0, PERIOD) - PERIOD, layer=ENDLESS)
     if dice.chance(0.5):
         for side in (-1, 1):
-            _strip(
-                plan, slab(ROAD, "marking", "ground"), side * street.lane, side * (street.lane + 0.15), middle, length
-            )
+            _strip(plan, slab(ROAD, "marking", "ground"), side * street.lane, side * (street.lane + 0.15))
     if street.rails:
         for x in (-0.5 * street.lane - 0.72, -0.5 * street.lane + 0.72):
-            _strip(plan, slab(ROAD, "rail", "none"), x - 0.06, x + 0.06, middle, length)
+            _strip(plan, slab(ROAD, "rail", "none"), x - 0.06, x + 0.06)
     if dice.chance(0.3):
         width = street.kerb[-1] + street.kerb[1]
         bars = stripes(int(width / 1.1), 1.1, 3.2, 0.55, True)
         plan.put(bars, 0.5 * (street.kerb[1] - street.kerb[-1]), dice.uniform(8.0, 26.0), layer=FLOOR)
 
 
-def _strip(plan: Plan, shape: Shape, x0: float, x1: float, middle: float, length: float) -> None:
-    plan.put(shape, 0.5 * (x0 + x1), middle, scale=(abs(x1 - x0), 1.0, length), layer=FLOOR, gain=1.0)
+def _strip(plan: Plan, shape: Shape, x0: float, x1: float) -> None:
+    scale = (abs(x1 - x0), 1.0, _AHEAD - _BEHIND)
+    plan.put(shape, 0.5 * (x0 + x1), 0.5 * (_BEHIND + _AHEAD), scale=scale, layer=ENDLESS, gain=1.0)
 
 
 def build_sides(plan: Plan, street: Street, layout: Layout, kit: Kit, chunk: int) -> None:

@@ -6,7 +6,7 @@ from udalib.world.camera import Camera, rotation
 from udalib.world.dice import Dice
 from udalib.world.kit import Shape
 from udalib.world.palette import rows
-from udalib.world.scene import FLOOR, STANDING, Placement
+from udalib.world.scene import ENDLESS, FLOOR, STANDING, Placement
 from udalib.world.styles import Layout, Surface
 
 ROAD, SIDEWALK, TERRAIN = 0, 1, 9
@@ -39,7 +39,7 @@ class Plan:
         colours = tuple(dice.pick(palette[role]) for role in shape.roles)
         spread = self.surface.spread
         brightness = dice.uniform(1.0 - spread, 1.0 + spread) if gain is None else gain
-        offset = (0.0, 0.0) if layer == FLOOR else (dice.uniform(0.0, 64.0), 0.0)
+        offset = (0.0, 0.0) if layer in (ENDLESS, FLOOR) else (dice.uniform(0.0, 64.0), 0.0)
         self.placements.append(
             Placement(shape, x, z, scale, cos, sin, velocity, layer, colours, brightness, ground, offset)
         )

@@ -94,7 +94,7 @@ def build_scene(index: int, style: Style, seed: int, travel: float) -> Scene:
     camera = make_camera(dice, layout, street)
     plan, shapes = Plan(dice, surface), kit(layout.kit)
     chunks = 1 + int((travel + REACH) / CHUNK)
-    lay_ground(plan, street, chunks * CHUNK)
+    lay_ground(plan, street)
     for chunk in range(chunks):
         plan.dice = _dice("chunk", layout.stream, seed, index, chunk)
         build_sides(plan, street, layout, shapes, chunk)

@@ -14,8 +14,11 @@ from udalib.world.kit.shapes import GROUND, Shape
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-BACKDROP, FLOOR, STANDING = 0, 1, 2
-"""Layers, far to near: hills at infinity, things that lie on the ground (in the order they were put), all else."""
+BACKDROP, ENDLESS, FLOOR, STANDING = 0, 1, 2, 3
+"""Layers, far to near: hills at infinity; what repeats along the whole street; things that lie on the ground; all else.
+Those of the first three layers are drawn in the order they were put."""
+PERIOD = 9.0
+"""Metres after which the endless things repeat: they keep up with the camera in such steps, however far it goes."""
 
 SKY_PART, TERRAIN_PART = 0, 1
 

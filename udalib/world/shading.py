@@ -12,7 +12,7 @@ from udalib.world.camera import FRAME_SECONDS
 from udalib.world.scene import SKY_PART
 from udalib.world.styles import Style
 from udalib.world.textures import NUMBERS, SIDE, TEXTURES, bank
-from udalib.world.view import View
+from udalib.world.view import FARTHEST, View
 
 Image = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ def locate(view: View, inverse: NDArray[np.float64]) -> Surfaces:
     """World position and texel of every pixel."""
     pose, scene = view.pose, view.scene
     x, y = (a.astype(np.float32) for a in view.grid())
-    depth = (1.0 / np.maximum(inverse, 1e-3)).astype(np.float32)
+    depth = (1.0 / np.maximum(inverse, 1.0 / FARTHEST)).astype(np.float32)
     forward = depth * (np.float32(pose.cos) - np.float32(pose.sin) * x)
     sideways = depth * (np.float32(pose.cos) * x + np.float32(pose.sin))
     height = np.float32(pose.height) - depth * y

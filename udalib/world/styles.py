@@ -135,7 +135,8 @@ STYLES: Registry[Style] = Registry("style")
 _PHOTO_LAYOUT = Layout(
     kit="photo",
     stream="target",
-    focal=(0.62, 0.76),
+    horizon=(0.34, 0.46),
+    focal=(0.52, 0.64),
     height=(1.2, 1.7),
     lane=(2.8, 3.3),
     parking=(1.9, 2.2),
@@ -160,9 +161,9 @@ _PHOTO_LAYOUT = Layout(
         ("bush", 0.8),
     ),
 )
-_PHOTO_SURFACE = Surface(palette=0.35, texture=1.0, spread=0.14, sun=0.35)
+_PHOTO_SURFACE = Surface(palette=0.25, texture=1.4, spread=0.14, sun=0.35)
 _DAYLIGHT = Photo(
-    haze=0.004, exposure=(0.92, 1.08), cast_spread=0.03, gamma=(0.95, 1.1), patches=0.12, blur=0.8, noise=0.012
+    haze=0.004, exposure=(0.92, 1.08), cast_spread=0.02, gamma=(0.95, 1.1), patches=0.12, blur=0.5, noise=0.012
 )
 
 

@@ -42,7 +42,7 @@ TEXTURES: dict[str, Texture] = {
     "terrain": Texture(grain="fractal", amplitude=0.34, metres=(8.0, 8.0), photo_mask="tufts", second="leaf_dark"),
     "hill": Texture(grain="leaf", amplitude=0.25, metres=(60.0, 60.0)),
     "ground": Texture(grain="grit", amplitude=0.22, metres=(4.0, 4.0)),
-    "asphalt": Texture(grain="asphalt", amplitude=0.3, metres=(7.0, 7.0), photo_mask="cracks"),
+    "asphalt": Texture(grain="asphalt", amplitude=0.3, metres=(5.0, 5.0), photo_mask="cracks"),
     "slabs": Texture(grain="grit", amplitude=0.2, metres=(3.2, 3.2), photo_mask="slabs"),
     "plaster": Texture(grain="fractal", amplitude=0.22),
     "windows_grid": Texture(mask="windows_grid", second="window", grain="fractal", amplitude=0.2, metres=(6.0, 6.0)),

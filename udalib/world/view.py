@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +10,17 @@ from numpy.typing import NDArray
 
 from udalib.world.camera import FRAME_SECONDS, Pose
 from udalib.world.raster import clip_near, fill, quantise
-from udalib.world.scene import BACKDROP, FLOOR, SKY_PART, STANDING, TERRAIN_PART, Scene
+from udalib.world.scene import BACKDROP, ENDLESS, PERIOD, SKY_PART, STANDING, TERRAIN_PART, Scene
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NEAR = 0.4
 """Nothing closer than this (metres) is drawn."""
-REACH = 90.0
+REACH = 88.0
 """Things that begin farther ahead of the camera than this (metres) are not drawn yet."""
+_WAKE = 5.0
+"""Standing things that end farther behind the camera than this (metres) are not drawn any more."""
 FARTHEST = 1000.0
 """Depth in metres that stands for the sky and the hills."""
 
@@ -67,13 +70,14 @@ def view(scene: Scene, frame: int, size: tuple[int, int]) -> View:
     moved = scene.group_velocity * time
     backdrop = scene.group_layer == BACKDROP
     moved[backdrop] += (pose.x, pose.z)
+    moved[scene.group_layer == ENDLESS, 1] += PERIOD * math.floor(pose.z / PERIOD)
     group = scene.polygon_group[scene.polygon]
     x, y, z = pose.to_camera(scene.x + moved[group, 0], scene.y, scene.z + moved[group, 1])
     y[backdrop[group]] += scene.camera.height - pose.height
     planes, normals, facing = _planes(scene, x, y, z, pose)
     boxes = scene.group_box + np.repeat(moved, 2, axis=1)
-    shown = facing[scene.polygon_part] & (boxes[:, 2] < pose.z + REACH)[scene.polygon_group]
-    shown |= backdrop[scene.polygon_group]
+    near = (boxes[:, 2] < pose.z + REACH) & (boxes[:, 3] > pose.z - _WAKE)
+    shown = (facing[scene.polygon_part] & near[scene.polygon_group]) | backdrop[scene.polygon_group]
     parts = _background(size, lens)
     order = painters_order(scene.group_layer, boxes, pose)
     _paint(parts, scene, (x, y, z), shown, order, lens)
@@ -106,23 +110,27 @@ def _planes(scene: Scene, x: Floats, y: Floats, z: Floats, pose: Pose) -> tuple[
 
 
 def painters_order(layer: Ints, boxes: Floats, pose: Pose) -> Ints:
-    """(G,) rank of each placement, far to near.
+    """(G,) rank of each placement, far to near, for footprints ``boxes`` (G, 4) x0, x1, z0, z1.
 
     Of two standing things one is behind the other if it begins where the other ends; if they lie abreast, the one
     farther to the side is. Things that are behind more others are drawn earlier.
     """
-    standing = np.flatnonzero(layer == STANDING)
+    close = (boxes[:, 2] < pose.z + REACH) & (boxes[:, 3] > pose.z - _WAKE)
+    standing = np.flatnonzero((layer == STANDING) & close)
     x0, x1, z0, z1 = (boxes[standing, k] for k in range(4))
     aside = abs(0.5 * (x0 + x1) - pose.x)
     beyond = z0[:, None] >= z1[None] - 1e-9
     behind = beyond | (~beyond.T & (aside[:, None] > aside[None]))
-    score = behind.sum(axis=1)
-    key = np.empty(layer.size)
-    flat = np.flatnonzero(layer != STANDING)
-    key[flat] = np.where(layer[flat] == BACKDROP, -1.0e9, -1.0e6) + flat
-    key[standing] = 1.0e6 - score * 1000.0 - 0.5 * (z0 + z1)
+    lying = np.flatnonzero(layer != STANDING)
+    order = np.concatenate(
+        [
+            lying[np.argsort(layer[lying], kind="stable")],
+            np.flatnonzero((layer == STANDING) & ~close),
+            standing[np.lexsort((-(z0 + z1), -behind.sum(axis=1)))],
+        ]
+    )
     rank = np.empty(layer.size, dtype=np.int64)
-    rank[np.argsort(key, kind="stable")] = np.arange(layer.size)
+    rank[order] = np.arange(layer.size)
     return rank
 
 
@@ -160,6 +168,3 @@ def _paint(
         owner = np.append(owner, np.full(n, rank[p]))
     focal, cx, cy = lens
     fill(parts, quantise(cx + focal * xs / zs), quantise(cy + focal * ys / zs), following, owner, values)
-
-
-__all__ = ["FARTHEST", "FLOOR", "NEAR", "View", "painters_order", "view"]
