@@ -158,7 +158,7 @@ def _ipywidgets() -> Any:
 
 
 def _front(widgets: Any, control: Control) -> Any:
-    look = {"style": {"description_width": "11em"}, "layout": widgets.Layout(width="34em")}
+    look = {"style": {"description_width": "20em"}, "layout": widgets.Layout(width="46em")}
     if isinstance(control, Choice):
         return widgets.Dropdown(options=control.options, value=control.default, description=control.label, **look)
     if isinstance(control, Toggle):
