@@ -9,7 +9,7 @@ PRESET ?= quick
 JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
-SOURCES := udalib tests benchmarks notebooks
+SOURCES := udalib tests benchmarks notebooks docs
 
 # One thread a process unless the caller says otherwise: two OpenMP pools on busy cores fight each other.
 TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MPLBACKEND=Agg HF_HUB_OFFLINE=1
