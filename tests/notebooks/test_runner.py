@@ -161,3 +161,12 @@ def test_html_folds_solutions_and_keeps_their_outputs():
     assert html.index("<summary>Solution</summary>") < html.index("secret") < html.index("</details>")
     assert html.index("</details>") < html.index("the answer")
     assert html.count("secret") == 1
+
+
+def test_quick_begins_with_fresh_runs_and_others_resume(series):
+    notebook(
+        series / "00_mark.ipynb", "import os, pathlib\npathlib.Path(os.environ['UDALIB_RUNS'], 'x').mkdir(parents=True)"
+    )
+    assert main(["--preset", "quick"]) == 0
+    assert main(["--preset", "quick"]) == 0
+    assert main(["--preset", "laptop"]) == 1  # the folder is still there

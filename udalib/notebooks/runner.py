@@ -54,11 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _environment(out: Path, *, fresh: bool) -> Path:
+def _environment(out: Path, *, quick: bool, keep: bool) -> Path:
     """Give the kernels absolute places, and this call's runs a folder of their own; return that folder."""
     runs = (out / "notebooks" / "runs").resolve()
-    if fresh and runs.exists():
+    if quick and not keep and runs.exists():
         shutil.rmtree(runs)
+    if quick:
+        # Small networks gain little from a second thread, and on a busy machine two thread pools cost minutes.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["UDALIB_RUNS"] = str(runs)
     for name, folder in (("DATA", data_root()), ("CACHE", cache_root()), ("WEIGHTS", weights_root())):
         os.environ[f"UDALIB_{name}"] = str(folder.resolve())
@@ -103,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UdalibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    runs = _environment(arguments.out, fresh=arguments.preset == "quick" and not arguments.keep)
+    runs = _environment(arguments.out, quick=arguments.preset == "quick", keep=arguments.keep)
     try:
         outcomes = run_all(plan, target, arguments.timeout)
     except KeyboardInterrupt:
