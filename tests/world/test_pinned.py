@@ -11,12 +11,13 @@ import torch
 
 from udalib.world import WORLD_VERSION, render, render_clip
 
+OTHER = 10_000_003
 # style, index, seed, size, label, instances, depth, channel means
 STILLS = [
     ("source", 0, 0, (64, 128), "720ec29fc8c2bb2e", "9508a7cb607a2c56", "55e98666923f9bec", (96.15, 114.85, 122.86)),
     (
         "source",
-        10**7 + 3,
+        OTHER,
         1,
         (48, 80),
         "0b67d7ca7ed7fcf9",
@@ -27,7 +28,7 @@ STILLS = [
     ("target", 0, 0, (64, 128), "19556b4e0913d1db", "932f15c9b4e5a872", "c925911638cdf77f", (116.1, 118.15, 125.55)),
     (
         "target",
-        10**7 + 3,
+        OTHER,
         1,
         (48, 80),
         "33450c493af8a7b5",
@@ -35,7 +36,7 @@ STILLS = [
         "55871574b0357dde",
         (113.24, 116.96, 115.78),
     ),
-    ("night", 0, 0, (64, 128), "19556b4e0913d1db", "932f15c9b4e5a872", "c925911638cdf77f", (60.2, 64.6, 78.36)),
+    ("night", 0, 0, (64, 128), "19556b4e0913d1db", "932f15c9b4e5a872", "c925911638cdf77f", (55.24, 59.12, 71.72)),
     ("fog", 0, 0, (64, 128), "19556b4e0913d1db", "932f15c9b4e5a872", "c925911638cdf77f", (148.88, 152.4, 156.47)),
     ("rain", 0, 0, (64, 128), "19556b4e0913d1db", "932f15c9b4e5a872", "c925911638cdf77f", (95.28, 105.72, 118.06)),
 ]

@@ -56,7 +56,7 @@ def _darken(image: Image, view: View, places: Surfaces, night: float) -> None:
     """Moonlit ambient, the car's own headlights, and whatever glows by itself."""
     scene, parts = view.scene, view.parts
     side = places.sideways / (1.5 + 0.28 * places.depth)
-    beam = 1.25 / (1.0 + (places.depth / 16.0) ** 2) / (1.0 + side * side)
+    beam = 1.05 / (1.0 + (places.depth / 16.0) ** 2) / (1.0 + side * side)
     beam *= 1.0 / (1.0 + np.maximum(places.height - 1.2, 0.0) ** 2)
     ambient = np.float32(1.0 - 0.74 * night)
     glow = np.take(scene.part_glow.astype(np.float32), parts)

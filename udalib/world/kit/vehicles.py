@@ -171,36 +171,37 @@ def train(*, length: float, height: float, nose: float, stripe: float, pantograp
         hw + 0.005,
         [(-half + 0.35, 0.62), (half - 0.35, 0.62), (half - 0.4, 0.62 + stripe), (-half + 0.4, 0.62 + stripe)],
     )
-    n = max(4, int(length / 1.9))
-    step = (length - 3.2) / n
-    for i in range(n):
-        z = -half + 1.6 + i * step
-        door = i % 3 == 1
-        low = 0.75 if door else 1.5
-        side_panel(
-            mould,
-            TRAIN,
-            "glass",
-            hw + 0.01,
-            [(z + 0.06, low), (z + step - 0.06, low), (z + step - 0.06, height - 0.62), (z + 0.06, height - 0.62)],
-        )
+    _train_windows(mould, hw + 0.01, length, height)
     for z in (-half - 0.01, half + 0.01):
         end_panel(mould, TRAIN, "stripe", z, -hw, hw, 0.55, 0.78)
         for side in (-1, 1):
             xs = sorted((side * 0.75, side * 1.05))
             end_panel(mould, TRAIN, "head" if z > 0 else "tail", z * 1.001, xs[0], xs[1], 0.8, 1.02, glow=0.9)
     if pantograph:
-        arm = mould.part(TRAIN, "trim", owner=1)
-        mould.polygon(
-            arm, [(-0.5, height, 0.0), (-0.42, height, 0.0), (0.3, height + 0.9, 0.0), (0.2, height + 0.9, 0.0)]
-        )
-        mould.polygon(
-            arm,
-            [
-                (-0.7, height + 0.86, 0.0),
-                (0.7, height + 0.86, 0.0),
-                (0.7, height + 0.94, 0.0),
-                (-0.7, height + 0.94, 0.0),
-            ],
-        )
+        _pantograph(mould, height)
     return mould.build()
+
+
+def _train_windows(mould: Mould, half_width: float, length: float, height: float) -> None:
+    """Windows along both sides, every third one a door."""
+    n = max(4, int(length / 1.9))
+    step = (length - 3.2) / n
+    for i in range(n):
+        z = 1.6 - length / 2 + i * step
+        door = i % 3 == 1
+        low = 0.75 if door else 1.5
+        side_panel(
+            mould,
+            TRAIN,
+            "glass",
+            half_width,
+            [(z + 0.06, low), (z + step - 0.06, low), (z + step - 0.06, height - 0.62), (z + 0.06, height - 0.62)],
+        )
+
+
+def _pantograph(mould: Mould, height: float) -> None:
+    """Bent arm and contact bar across the roof."""
+    arm = mould.part(TRAIN, "trim", owner=1)
+    mould.flat(arm, [(-0.5, height), (-0.42, height), (0.3, height + 0.9), (0.2, height + 0.9)])
+    low, high = height + 0.86, height + 0.94
+    mould.flat(arm, [(-0.7, low), (0.7, low), (0.7, high), (-0.7, high)])
