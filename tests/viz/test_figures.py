@@ -239,6 +239,13 @@ def test_attention_figure_lights_up_the_attended_place():
     assert 48 <= column < 56
 
 
+def test_even_attention_is_dim_and_says_so():
+    figure = viz.attention_figure(np.full((32, 64, 3), 128, np.uint8), {"head 1": np.ones((4, 8))}, (0.25, 0.5))
+    assert figure.axes[1].get_title() == "head 1 (peak 1.0 x mean)"
+    shown = figure.axes[1].images[0].get_array()
+    assert shown[..., 0].max() < 128
+
+
 def test_legend_and_beside_draw(sample):
     assert "13 car" in [t.get_text() for t in viz.legend(SPACE).axes[0].get_legend().get_texts()]
     figure = viz.beside({"image": sample["image"], "depth": sample["depth"]})

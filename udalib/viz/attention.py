@@ -62,8 +62,9 @@ def enlarge(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
 def attention_figure(image: Any, maps: Mapping[str, Any], query: tuple[float, float]) -> Picture:
     """Draw an image with a query point, and where each attention map (h, w) of that query looks.
 
-    ``query`` is (x, y) in fractions of width and height. Each map is scaled to its own maximum and laid over the
-    image in grey.
+    ``query`` is (x, y) in fractions of width and height. The brightness of the yellow is the attention relative to its
+    mean over the map: full at four times the mean, or at the maximum if that is larger. So attention that looks
+    everywhere alike is evenly dim, and the title says how large its peak is.
     """
     picture = to_hwc(image)
     height, across = picture.shape[:2]
@@ -76,8 +77,10 @@ def attention_figure(image: Any, maps: Mapping[str, Any], query: tuple[float, fl
     grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.35
     for panel, (name, values) in zip(axes[1:], maps.items(), strict=False):
         weight = enlarge(to_numpy(values), (height, across))
-        weight = weight / max(float(weight.max()), 1e-30)
-        show_image(panel, np.clip(grey + weight[..., None] * np.asarray([240, 228, 66]), 0, 255).astype(np.uint8), name)
+        weight = weight / max(float(weight.mean()), 1e-30)
+        peak = float(weight.max())
+        light = (weight / max(peak, 4.0))[..., None] * np.asarray([240, 228, 66])
+        show_image(panel, np.clip(grey + light, 0, 255).astype(np.uint8), f"{name} (peak {peak:.1f} x mean)")
     for panel in axes[: len(maps) + 1]:
         x, y = query[0] * (across - 1), query[1] * (height - 1)
         panel.plot(x, y, marker="+", markersize=12, markeredgewidth=2.5, color="black")

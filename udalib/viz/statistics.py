@@ -136,7 +136,8 @@ def _panel(
     axes.axvline(0.5, color="#888888", linewidth=0.8)
     axes.set_xticks(range(len(names) + 1), ["mIoU", *shorten(names, 12)], rotation=60, ha="right", fontsize=8)
     axes.set_xlim(-0.6, len(names) + 0.6)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 118)  # the space above 100 holds the legend
+    axes.set_yticks(range(0, 101, 20))
     axes.set_ylabel("IoU in percent")
     axes.set_title(title, fontsize=11)
     axes.legend(fontsize=8, ncols=min(4, len(rows)), loc="upper right")
