@@ -14,6 +14,10 @@ SOURCES := udalib tests benchmarks notebooks docs
 # One thread a process unless the caller says otherwise: two OpenMP pools on busy cores fight each other.
 TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MPLBACKEND=Agg HF_HUB_OFFLINE=1
 RUN_ENV := MPLBACKEND=Agg HF_HUB_OFFLINE=1
+# A kernel starts in notebooks/; caches and runs belong where the command line has them.
+HERE := $(CURDIR)
+LAB_ENV := HF_HUB_OFFLINE=1 UDALIB_DATA=$${UDALIB_DATA:-$(HERE)/data} UDALIB_WEIGHTS=$${UDALIB_WEIGHTS:-$(HERE)/data/weights} \
+  UDALIB_CACHE=$${UDALIB_CACHE:-$(HERE)/data/cache} UDALIB_RUNS=$${UDALIB_RUNS:-$(HERE)/runs}
 
 .PHONY: setup run test lab lint format types bench lock clean help
 
@@ -40,7 +44,7 @@ test: setup lint ## lint, type-check and run the whole test suite
 	@$(TEST_ENV) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
 lab: setup ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+	@$(LAB_ENV) $(BIN)/jupyter lab notebooks
 
 lint: setup ## ruff (lint and format, notebooks too) and mypy --strict
 	@$(BIN)/ruff check --quiet $(SOURCES)
