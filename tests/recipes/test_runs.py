@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image
 
 from udalib.core.errors import CheckpointError, ConfigError, DataError
 from udalib.engine.stop import RunInterrupted
-from udalib.recipes import RunResult, read_entries, run_recipe, summarise
+from udalib.recipes import RunResult, read_entries, render, run_recipe, summarise
 from udalib.recipes.predictor import find_images, load_predictor, predict_files
 
 TINY = {
@@ -57,6 +58,15 @@ def test_a_run_leaves_a_complete_record(trained: RunResult) -> None:
     assert group.spread("target/miou") is not None
     assert "train.progress" not in group.label
     assert "train.iterations=2" in group.label
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_overrides_stand_below_the_table_under_a_number(trained: RunResult, format: str) -> None:
+    text = render(summarise(read_entries([trained.folder])), format)
+    assert re.search(r"streets/source-only \[1\]", text)
+    (line,) = re.findall(r"^.*\[1\] --set .*$", text, re.MULTILINE)
+    assert "train.iterations=2" in line
+    assert "train.iterations" not in text.replace(line, "")
 
 
 def test_a_finished_run_is_read_and_not_repeated(trained: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,12 @@ class Group:
     @property
     def label(self) -> str:
         """Recipe name, with the overrides that make it another experiment."""
-        changes = " ".join(f"{key}={value}" for key, value in self.first.overrides.items())
-        return f"{self.first.recipe} [{changes}]" if changes else self.first.recipe
+        return f"{self.first.recipe} [{self.changes}]" if self.changes else self.first.recipe
+
+    @property
+    def changes(self) -> str:
+        """The overrides as typed behind ``--set``, "" for a recipe as it stands."""
+        return " ".join(f"{key}={value}" for key, value in self.first.overrides.items())
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -25,15 +25,23 @@ def render(report: Report, format: str = "table", *, classes: bool = True) -> st
     return FORMATS[format](report, classes)
 
 
+def _titles(report: Report) -> tuple[dict[int, str], list[str]]:
+    """Short title of each group, by identity, and the overrides that its number in brackets stands for."""
+    changed = [group for group in report.groups if group.changes]
+    numbers = {id(group): f" [{k}]" for k, group in enumerate(changed, start=1)}
+    titles = {id(group): group.first.recipe + numbers.get(id(group), "") for group in report.groups}
+    return titles, [f"[{k}] --set {group.changes}" for k, group in enumerate(changed, start=1)]
+
+
 def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     metrics = report.metrics()
     with_published = any(group.published for group in report.groups)
     header = ["recipe", "preset", *(f"ours: {_metric_title(m)}" for m in metrics)]
     header += ["seeds", "iterations", "batch", "minutes a run", "device"] + ["published"] * with_published
-    rows = []
+    titles, rows = _titles(report)[0], []
     for group in report.groups:
         scores = group.scores()
-        row = [group.label, group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
+        row = [titles[id(group)], group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
         row += [" ".join(map(str, group.seeds)), str(group.first.iterations), group.first.batch]
         row += ["" if group.minutes is None else f"{group.minutes:.1f}", group.devices]
         rows.append(row + [_published_text(group)] * with_published)
@@ -55,11 +63,11 @@ def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]
     for group in report.groups:
         for name in group.evaluations():
             tables.setdefault((name, tuple(group.classes(name))), []).append(group)
-    result = []
+    titles, result = _titles(report)[0], []
     for (evaluation, names), groups in tables.items():
         columns = [group.classes(evaluation) for group in groups]
         rows = [[name, *("-" if c[name] is None else str(c[name]) for c in columns)] for name in names]
-        header = ["class", *(f"{group.label} ({group.first.preset})" for group in groups)]
+        header = ["class", *(f"{titles[id(group)]} ({group.first.preset})" for group in groups)]
         result.append((f"Ours: IoU by class on {evaluation}, percent", header, rows))
     return result
 
@@ -82,7 +90,9 @@ def _document(
 ) -> str:
     parts = []
     if report.groups:
-        parts += [table(*_score_rows(report)), NOTE]
+        parts.append(table(*_score_rows(report)))
+        changes = _titles(report)[1]
+        parts += ["\n".join(bullet + line for line in changes)] * bool(changes) + [NOTE]
         if any(group.first.preset == "quick" for group in report.groups):
             parts.append(QUICK_NOTE)
         if classes:
