@@ -1,0 +1,89 @@
+"""What README and CONTRIBUTING promise is there: links, commands, code, numbers that equal the committed records."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from udalib.cli.app import run_command
+from udalib.recipes import get_recipe, parse_assignments
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md"]
+README = (ROOT / "README.md").read_text()
+CODE = [line[4:].split("  #")[0].strip() for line in README.splitlines() if line.startswith("    ")]
+COMMANDS = [shlex.split(line) for line in CODE if line.startswith("udalib ")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
+    assert [t for t in targets if "://" not in t and not (ROOT / t).exists()] == []
+
+
+@pytest.mark.parametrize("words", [c for c in COMMANDS if c[1] == "run"], ids=" ".join)
+def test_run_commands_name_recipes_and_parameters_that_exist(words):
+    rest = words[3:]
+    preset = rest[rest.index("--preset") + 1] if "--preset" in rest else "laptop"
+    overrides = parse_assignments(rest[rest.index("--set") + 1 :]) if "--set" in rest else {}
+    assert get_recipe(words[2], preset, overrides).name == words[2]
+
+
+@pytest.mark.parametrize("command", ["list", "show streets/source-only", "data list"])
+def test_commands_that_only_look_run(command, capsys):
+    assert f"udalib {command}" in README
+    assert run_command(command.split()) == 0
+    assert capsys.readouterr().out
+
+
+def test_every_other_command_is_one_that_the_program_has(capsys):
+    for words in COMMANDS:
+        with_help = words[1:3] if words[1] == "data" else words[1:2]
+        assert run_command([*with_help, "--help"]) == 0, words
+
+
+def test_scripts_and_make_targets_named_in_the_pages_exist():
+    text = "".join((ROOT / page).read_text() for page in PAGES)
+    for script in set(re.findall(r"python ([\w/]+\.py)", text)):
+        assert (ROOT / script).is_file(), script
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:`|^    )make (\w+)", text, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_library_example_runs():
+    lines = [line for line in CODE if line.startswith(("from udalib.models", "network ="))]
+    assert len(lines) == 2
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_own_photographs_take_the_lines_that_the_readme_shows(tmp_path, monkeypatch):
+    import numpy as np
+    from PIL import Image
+
+    for folder, array in {"photos": np.zeros((8, 8, 3), np.uint8), "labels": np.zeros((8, 8), np.uint8)}.items():
+        (tmp_path / folder).mkdir()
+        Image.fromarray(array).save(tmp_path / folder / "a.png")
+    monkeypatch.chdir(tmp_path)
+    scope: dict = {}
+    exec("\n".join(line for line in CODE if "SegmentationFolder" in line), scope)
+    assert scope["mine"][0]["label"].shape == (8, 8)
+
+
+@pytest.mark.parametrize("record", ["streets.json", "camvid.json"])
+def test_results_in_the_readme_are_those_of_the_committed_records(record):
+    groups = json.loads((ROOT / "benchmarks" / "results" / record).read_text())["groups"]
+    rows = [line for line in README.splitlines() if line.startswith("| ")]
+    assert groups
+    for group in groups:
+        (row,) = [r for r in rows if r.startswith(f"| {group['recipe']} |")]
+        shown = [tuple(map(float, pair)) for pair in re.findall(r"([\d.]+) ± ([\d.]+)", row)]
+        kept = [(value["mean"], value["std"]) for value in group["ours"].values()]
+        assert len(shown) == len(kept)
+        for pair in kept:  # the record has two decimals, the page one
+            assert any(pair == pytest.approx(other, abs=0.056) for other in shown), (group["recipe"], pair, row)
