@@ -1,16 +1,9 @@
 """The one-call GPU script works; here on the CPU, with two of its modes and without the timings."""
 
-import importlib.util
 import json
-from pathlib import Path
-
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
 
 
-def test_the_record_has_a_line_a_mode_and_an_error_is_kept(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("gpu_benchmark", PATH)
-    gpu = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(gpu)
+def test_the_record_has_a_line_a_mode_and_an_error_is_kept(gpu, tmp_path, monkeypatch):
     monkeypatch.setitem(gpu.MODES, "broken", {"train.precision": "nonsense"})
     modes = ["float32", "bfloat16", "broken"]
     options = ["--preset", "quick", "--device", "cpu", "--minutes", "0", "--out", str(tmp_path / "gpu.json")]

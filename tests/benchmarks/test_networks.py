@@ -1,26 +1,12 @@
 """The network benchmark runs on this machine's CPU, compares within a round, and names what it could not run."""
 
-import importlib.util
 import json
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "networks.py"
 QUICK = ["--device", "cpu", "--rounds", "2", "--warmup", "1", "--batch-size", "2", "--size", "32", "32"]
-
-
-@pytest.fixture(scope="module")
-def networks():
-    spec = importlib.util.spec_from_file_location("benchmark_networks", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 def run(networks, out, *extra):

@@ -1,26 +1,12 @@
 """The training benchmark runs on this machine's CPU, compares within a round, and names what it could not run."""
 
-import importlib.util
 import json
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "training.py"
 QUICK = ["--device", "cpu", "--networks", "streets", "--rounds", "2", "--steps", "1", "--warmup", "1"]
 QUICK += ["--batch-size", "2", "--size", "32", "32"]
-
-
-@pytest.fixture(scope="module")
-def training():
-    spec = importlib.util.spec_from_file_location("benchmark_training", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 def run(training, out, *extra):

@@ -1,0 +1,38 @@
+"""The scripts in benchmarks/ as modules, each loaded once."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def networks() -> ModuleType:
+    return load("networks")
+
+
+@pytest.fixture(scope="session")
+def training() -> ModuleType:
+    return load("training")
+
+
+@pytest.fixture(scope="session")
+def camvid() -> ModuleType:
+    return load("camvid")
+
+
+@pytest.fixture(scope="session")
+def gpu() -> ModuleType:
+    return load("gpu")
