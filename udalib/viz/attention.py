@@ -28,7 +28,7 @@ def receptive_field_figure(fields: Mapping[str, Any], *, title: str = "", column
     for panel, (name, array) in zip(axes, arrays.items(), strict=False):
         radius = energy_radius(array)
         show_image(
-            panel, np.sqrt(array / max(array.max(), 1e-30)), f"{name}\n90 % within {radius:.0f} px", cmap="cividis"
+            panel, np.sqrt(array / max(np.max(array), 1e-30)), f"{name}\n90 % within {radius:.0f} px", cmap="cividis"
         )
         angle = np.linspace(0, 2 * np.pi, 100)
         row, column = (array.shape[0] - 1) / 2, (array.shape[1] - 1) / 2
@@ -78,7 +78,7 @@ def attention_figure(image: Any, maps: Mapping[str, Any], query: tuple[float, fl
     for panel, (name, values) in zip(axes[1:], maps.items(), strict=False):
         weight = enlarge(to_numpy(values), (height, across))
         weight = weight / max(float(weight.mean()), 1e-30)
-        peak = float(weight.max())
+        peak = float(np.max(weight))
         light = (weight / max(peak, 4.0))[..., None] * np.asarray([240, 228, 66])
         show_image(panel, np.clip(grey + light, 0, 255).astype(np.uint8), f"{name} (peak {peak:.1f} x mean)")
     for panel in axes[: len(maps) + 1]:

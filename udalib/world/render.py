@@ -116,7 +116,7 @@ def find_boxes(instances: NDArray[np.int32], label: NDArray[np.uint8]) -> dict[s
     height, width = instances.shape
     y, x = np.nonzero(instances)
     ids = instances[y, x]
-    n = int(ids.max()) + 1 if ids.size else 1
+    n = int(np.max(ids)) + 1 if ids.size else 1
     rows, columns = np.zeros((n, height), dtype=bool), np.zeros((n, width), dtype=bool)
     rows[ids, y] = True
     columns[ids, x] = True

@@ -54,7 +54,7 @@ class Shape:
     @property
     def owners(self) -> int:
         """How many instances the shape makes: 0, 1 or 2."""
-        return int(self.owner.max())
+        return int(np.max(self.owner))
 
 
 class Mould:
