@@ -83,10 +83,28 @@ def load_published(
     if prefix is None:
         prefix = _best_prefix(state, own, renames)
     chosen = {_rename(name[len(prefix) :], renames): name for name in state if name.startswith(prefix)}
-    skipped = {n for n, full in chosen.items() if full[len(prefix) :].startswith(tuple(skip))} if skip else set()
+    report = _compare(chosen, state, own, source=source, prefix=prefix, skip=tuple(skip))
+    if not report.loaded or (strict and not report.complete):
+        raise CheckpointError(_refusal(report, state, own))
+    fitting = {name: state[chosen[name]].to(own[name].dtype) for name in report.loaded}
+    model.load_state_dict(fitting, strict=False)
+    return report
+
+
+def _compare(
+    chosen: Mapping[str, str],
+    state: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    *,
+    source: str,
+    prefix: str,
+    skip: tuple[str, ...],
+) -> LoadReport:
+    """What fits of ``state``; ``chosen`` gives the published name for each name of the model's kind."""
+    skipped = {name for name, full in chosen.items() if full[len(prefix) :].startswith(skip)}
     shared = [name for name in own if name in chosen and name not in skipped]
     fitting = [name for name in shared if state[chosen[name]].shape == own[name].shape]
-    report = LoadReport(
+    return LoadReport(
         loaded=tuple(fitting),
         missing=tuple(n for n in own if n not in chosen and not n.endswith("num_batches_tracked")),
         unexpected=tuple(full for name, full in chosen.items() if name not in own and name not in skipped),
@@ -96,10 +114,6 @@ def load_published(
         prefix=prefix,
         source=source,
     )
-    if not fitting or (strict and not report.complete):
-        raise CheckpointError(_refusal(report, state, own))
-    model.load_state_dict({name: state[chosen[name]].to(own[name].dtype) for name in fitting}, strict=False)
-    return report
 
 
 def _rename(name: str, renames: Mapping[str, str]) -> str:

@@ -82,21 +82,23 @@ def _game() -> Kit:
     )
 
 
+CROWD = (
+    Build(blocky=False, stride=0.22, shoulders=0.52, waist=0.44, hem=0.62, bag=True),
+    Build(blocky=False, stride=0.06, shoulders=0.48, waist=0.5, hem=0.5, leg=0.13),
+    Build(blocky=False, stride=0.28, shoulders=0.46, waist=0.36, hem=0.78, hat=True),
+    Build(blocky=False, stride=0.12, shoulders=0.56, waist=0.5, hem=0.7, bag=True),
+)
+ROOFS = (
+    ("brick_windows", "gable", True),
+    ("stone_windows", "mansard", True),
+    ("brick_windows", "front", False),
+    ("stone_windows", "gable", False),
+    ("stone_windows", "flat", True),
+)
+SIGNS = (("ring", 0.42), ("board", 0.46), ("disc", 0.42), ("triangle", 0.4))
+
+
 def _photo() -> Kit:
-    crowd = (
-        Build(blocky=False, stride=0.22, shoulders=0.52, waist=0.44, hem=0.62, bag=True),
-        Build(blocky=False, stride=0.06, shoulders=0.48, waist=0.5, hem=0.5, leg=0.13),
-        Build(blocky=False, stride=0.28, shoulders=0.46, waist=0.36, hem=0.78, hat=True),
-        Build(blocky=False, stride=0.12, shoulders=0.56, waist=0.5, hem=0.7, bag=True),
-    )
-    roofs = (
-        ("brick_windows", "gable", True),
-        ("stone_windows", "mansard", True),
-        ("brick_windows", "front", False),
-        ("stone_windows", "gable", False),
-        ("stone_windows", "flat", True),
-    )
-    signs = (("ring", 0.42), ("board", 0.46), ("disc", 0.42), ("triangle", 0.4))
     return Kit(
         cars=(
             vehicles.car(CarForm(3.8, 1.74, 0.94, 1.56, (0.08, 0.5, 2.3, 3.1), 0.9, 0.92, round=0.08)),
@@ -110,12 +112,12 @@ def _photo() -> Kit:
         ),
         buses=(vehicles.bus(length=11.5, height=3.2, rounded=0.12, band=True),),
         trains=(vehicles.train(length=20.0, height=3.5, nose=1.0, stripe=0.3, pantograph=True),),
-        people=tuple(figures.person(b) for b in crowd),
-        bicycles=(figures.bicycle(ridden=False, build=crowd[0]),),
-        cyclists=tuple(figures.bicycle(ridden=True, build=b) for b in crowd[:3]),
-        motorcycles=tuple(figures.motorcycle(ridden=False, build=crowd[0], fairing=f) for f in (0.1, 0.5)),
-        motorcyclists=tuple(figures.motorcycle(ridden=True, build=crowd[2], fairing=f) for f in (0.1, 0.5)),
-        houses=tuple(houses.house(texture=t, roof=r, shop=s, chimney=r == "gable") for t, r, s in roofs),
+        people=tuple(figures.person(b) for b in CROWD),
+        bicycles=(figures.bicycle(ridden=False, build=CROWD[0]),),
+        cyclists=tuple(figures.bicycle(ridden=True, build=b) for b in CROWD[:3]),
+        motorcycles=tuple(figures.motorcycle(ridden=False, build=CROWD[0], fairing=f) for f in (0.1, 0.5)),
+        motorcyclists=tuple(figures.motorcycle(ridden=True, build=CROWD[2], fairing=f) for f in (0.1, 0.5)),
+        houses=tuple(houses.house(texture=t, roof=r, shop=s, chimney=r == "gable") for t, r, s in ROOFS),
         walls=(
             houses.barrier(3, "wall", texture="rubble", coping=True),
             houses.barrier(3, "wall", texture="bricks", coping=False),
@@ -134,5 +136,5 @@ def _photo() -> Kit:
         lights=tuple(
             posts.traffic_light(height=3.0, width=0.2, lit=k, plate=True, arm=a) for k in range(3) for a in (0.0, 2.2)
         ),
-        signs=tuple(posts.sign(form=f, height=2.7, radius=r, width=0.18) for f, r in signs),
+        signs=tuple(posts.sign(form=f, height=2.7, radius=r, width=0.18) for f, r in SIGNS),
     )
