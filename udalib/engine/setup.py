@@ -47,8 +47,14 @@ def prepare(method: nn.Module, config: TrainConfig, device: torch.device, world_
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     if config.compile:
-        for network in method.children():
+        for network in _networks(method):
             network.compile()
+
+
+def _networks(module: nn.Module) -> Iterator[nn.Module]:
+    """Submodules that are called as a whole; containers are only gone through."""
+    for child in module.children():
+        yield from _networks(child) if isinstance(child, nn.ModuleDict | nn.ModuleList) else (child,)
 
 
 @contextmanager

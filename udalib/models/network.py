@@ -7,7 +7,7 @@ Encoders map a normalised image (B, 3, H, W) to a list of features, finest first
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class SegmentationNetwork(nn.Module):
         decoder: list of features -> logits (B, C, h, w).
         stats: the normalisation that the encoder's weights were trained with.
         align_corners: how the logits are to be resized to the image size (read by methods and inference).
+        auxiliary: a second decoder, for training only; None leaves the decoder's own auxiliary outputs, if any.
 
     Published checkpoints name the parts ``backbone`` and ``decode_head``; :func:`udalib.models.load.load_published`
     maps them by ``published_prefixes`` (published -> ours), which a network with other names may override.
@@ -58,10 +59,12 @@ class SegmentationNetwork(nn.Module):
         decoder: nn.Module,
         stats: InputStats = IMAGENET,
         align_corners: bool = False,
+        auxiliary: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.auxiliary = auxiliary
         self.stats = stats
         self.align_corners = align_corners
         mean, std = torch.tensor(stats.mean), torch.tensor(stats.std)
@@ -72,6 +75,17 @@ class SegmentationNetwork(nn.Module):
     def num_classes(self) -> int:
         """Number of classes of the logits."""
         return int(self.decoder.num_classes)  # type: ignore[arg-type]
+
+    @property
+    def feature_channels(self) -> tuple[int, ...]:
+        """Channels of the encoder's features, finest first."""
+        return tuple(self.encoder.channels)  # type: ignore[arg-type]
+
+    @property
+    def has_auxiliary(self) -> bool:
+        """Whether :meth:`decode_all` gives more than the main logits."""
+        own = getattr(self.decoder, "multi_level", hasattr(self.decoder, "forward_all"))
+        return self.auxiliary is not None or bool(own)
 
     def normalise(self, images: Tensor) -> Tensor:
         """RGB float (B, 3, H, W) in [0, 1] -> the encoder's input.
@@ -99,10 +113,17 @@ class SegmentationNetwork(nn.Module):
         return logits
 
     def decode_all(self, features: list[Tensor]) -> tuple[Tensor, ...]:
-        """Every output of the decoder, the main one first (auxiliary heads train on the others)."""
+        """Main logits, then those of the auxiliary levels, in the order they are trained on."""
+        if self.auxiliary is not None:
+            return self.decode(features), self.auxiliary(features)
         forward_all = getattr(self.decoder, "forward_all", None)
         return (self.decode(features),) if forward_all is None else tuple(forward_all(features))
 
     def forward(self, images: Tensor) -> Tensor:
         """RGB float (B, 3, H, W) in [0, 1] -> logits (B, C, h, w) at the decoder's stride."""
         return self.decode(self.features(images))
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile encoder and decoder apart, so that features, decode and forward all run compiled code."""
+        self.encoder.compile(*args, **options)
+        self.decoder.compile(*args, **options)

@@ -15,10 +15,12 @@ from udalib.engine.evaluation import SegmentationEvaluator
 from udalib.engine.optim import build_optimizer
 from udalib.methods import Method, Supervised
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
+from udalib.models.auxiliary import attach_auxiliary
 from udalib.models.load import load_published
 from udalib.models.registry import combine
 from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
 from udalib.recipes.parts import option_types, parts_of
+from udalib.recipes.registry import get_recipe
 from udalib.recipes.specs import (
     PAIR,
     DatasetSpec,
@@ -46,11 +48,24 @@ def check(recipe: Recipe) -> None:
         if len(set(names)) != len(names):
             raise ConfigError(f"recipe {recipe.name!r}: two {kind}s share a name among {', '.join(names)}.")
     check_streams(recipe, needed_streams(recipe))
+    if recipe.start is not None:
+        _check_start(recipe)
     label_space(recipe.label_space)
     for part in parts_of(recipe):
         part.check_options()
     if recipe.network.name == PAIR:
         _pair(recipe.network)
+
+
+def _check_start(recipe: Recipe) -> None:
+    assert recipe.start is not None
+    if recipe.preset:
+        get_recipe(recipe.start.recipe, recipe.preset)
+    else:
+        raise ConfigError(
+            f"recipe {recipe.name!r} starts from a run of {recipe.start.recipe!r} at its own preset, and has none; "
+            "take it from get_recipe(name, preset), or set start to None."
+        )
 
 
 def needed_streams(recipe: Recipe) -> tuple[str, ...]:
@@ -120,6 +135,8 @@ def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = Tru
         network = spec.build(num_classes=classes)
     if spec.weights is not None:
         load_weights(network, spec.weights)
+    if spec.auxiliary is not None:
+        attach_auxiliary(network, spec.auxiliary)
     return network
 
 
@@ -142,6 +159,25 @@ def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
     if spec.encoder is None or spec.decoder is None:
         raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
     return spec.encoder, spec.decoder
+
+
+def continue_from(method: Method, weights: Mapping[str, Any], source: str) -> None:
+    """Give the network of ``method`` the weights of another method's network; an auxiliary head may keep its own.
+
+    Raises:
+        CheckpointError: ``weights`` (a method's state dict, read from ``source``) are of another network.
+    """
+    network: Any = method.network
+    state = {name.removeprefix("network."): w for name, w in weights.items() if name.startswith("network.")}
+    own = network.state_dict()
+    lacking = [name for name in own if name not in state and not name.startswith("auxiliary.")]
+    other = [name for name, w in state.items() if name not in own or own[name].shape != w.shape]
+    if lacking or other:
+        raise CheckpointError(
+            f"{source} holds another network than this recipe's (it lacks {lacking[:3] or 'nothing'}; does not fit: "
+            f"{other[:3] or 'nothing'}). A recipe and the one it starts from must have the same network."
+        )
+    network.load_state_dict(state, strict=False)
 
 
 def without_weights(spec: NetworkSpec) -> NetworkSpec:

@@ -58,6 +58,8 @@ class NetworkSpec(Part):
         align_corners: how logits of a pair are resized to the image (True only to repeat code that did so).
         weights: published weights to start from; None = those its encoder loads itself, if any.
         channels: classes of the output; None = those of the recipe's label space.
+        auxiliary: give the network an auxiliary classifier on this encoder feature (-2: the second to last), for
+            methods that train on two levels; None = what the network has of its own.
     """
 
     given = frozenset({"num_classes"})
@@ -68,6 +70,7 @@ class NetworkSpec(Part):
     align_corners: bool = False
     weights: WeightsSpec | None = None
     channels: int | None = None
+    auxiliary: int | None = None
 
     @classmethod
     def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:

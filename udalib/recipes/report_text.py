@@ -82,7 +82,7 @@ def _table(report: Report, classes: bool) -> str:
 
 
 def _markdown(report: Report, classes: bool) -> str:
-    return _document(report, classes, _markdown_table, "- ")
+    return _document(report, classes, markdown_table, "- ")
 
 
 def _document(
@@ -112,7 +112,8 @@ def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A header and rows of text as a Markdown table; bars inside cells are escaped."""
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 

@@ -15,12 +15,13 @@ import torch
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.paths import runs_root
 from udalib.core.seeding import derive_seed
+from udalib.engine.checkpoint import load_weights
 from udalib.engine.config import MEANING
 from udalib.engine.records import read_run
 from udalib.engine.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
-from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
+from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check, continue_from
 from udalib.recipes.datasets import WORLD
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.serialise import fingerprint, from_plain, to_plain
@@ -111,7 +112,9 @@ def execute(
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed("weights", recipe.train.seed))
-            method = build_method(recipe)
+            method = build_method(recipe, pretrained=recipe.start is None)
+        if recipe.start is not None and not run.resumable:
+            continue_from(method, *start_weights(recipe, out))
         streams = {s.name: build_stream(s, recipe.label_space, recipe.train.seed) for s in recipe.streams}
         evaluators = build_evaluators(recipe, method)
         schedules = build_schedules(recipe, method)
@@ -122,17 +125,28 @@ def execute(
     return RunResult(recipe, folder, results, method)
 
 
+def start_weights(recipe: Recipe, out: str | os.PathLike[str] | None) -> tuple[Mapping[str, Any], str]:
+    """Weights of the run that ``recipe`` starts from, and the file they are in; that run is made if there is none."""
+    assert recipe.start is not None
+    train = recipe.train
+    first = run_recipe(recipe.start.recipe, recipe.preset, train.seed, train.device, out=out)
+    path = first.folder / "last.ckpt"
+    return load_weights(path), str(path)
+
+
 def record(recipe: Recipe) -> dict[str, Any]:
     """Everything in ``recipe`` that changes the numbers, but the seed, as JSON values; what run.json keeps.
 
     The other settings of training stand in run.json as "config". The version of the embedded world is part of it,
-    so runs on different worlds never meet in one mean.
+    so runs on different worlds never meet in one mean; so is a fingerprint of the recipe it starts from.
     """
     plain: dict[str, Any] = to_plain(recipe)
     plain["train"] = {key: value for key, value in plain["train"].items() if key in MEANING and key != "seed"}
     del plain["presets"]
     for stream in plain["streams"]:
         del stream["workers"]
+    if recipe.start is not None and recipe.preset:
+        plain["start_fingerprint"] = fingerprint(record(get_recipe(recipe.start.recipe, recipe.preset)))
     datasets = [stream.dataset.name for stream in recipe.streams] + [e.dataset.name for e in recipe.evaluations]
     world = {"world": WORLD_VERSION} if any(name.startswith(WORLD) for name in datasets) else {}
     return {**plain, **world}
@@ -140,7 +154,8 @@ def record(recipe: Recipe) -> dict[str, Any]:
 
 def from_record(plain: Mapping[str, Any]) -> Recipe:
     """Rebuild a recipe from what :func:`record` wrote; settings that are no part of it take their defaults."""
-    recipe: Recipe = from_plain(Recipe, {key: value for key, value in plain.items() if key != "world"}, "recipe")
+    beside = ("world", "start_fingerprint")
+    recipe: Recipe = from_plain(Recipe, {key: value for key, value in plain.items() if key not in beside}, "recipe")
     return recipe
 
 

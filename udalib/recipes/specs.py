@@ -155,6 +155,17 @@ class Published:
 
 
 @dataclass(frozen=True)
+class StartSpec:
+    """The run whose trained network another run starts from: of a recipe, at the same preset and seed.
+
+    Attributes:
+        recipe: its name; the run is made first if there is none in the same folder of runs.
+    """
+
+    recipe: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A complete, immutable description of an experiment.
 
@@ -169,7 +180,8 @@ class Recipe:
         schedule: of the learning rate.
         train: iterations, precision, device, logging.
         evaluations: the first one decides which weights are the best.
-        published: the numbers it answers to, None of them ours.
+        start: a run to start the network from; None = from initial or published weights.
+        published: the numbers it answers to, none of them ours.
         presets: preset name to the overrides that scale this recipe.
         preset: the one that was applied, "" for none.
     """
@@ -184,6 +196,7 @@ class Recipe:
     schedule: ScheduleSpec
     train: TrainConfig
     evaluations: tuple[EvaluationSpec, ...]
+    start: StartSpec | None = None
     published: tuple[Published, ...] = ()
     presets: Options = field(default_factory=Options)
     preset: str = ""
@@ -202,6 +215,7 @@ __all__ = [
     "Recipe",
     "SamplerSpec",
     "ScheduleSpec",
+    "StartSpec",
     "StreamSpec",
     "TransformSpec",
     "WeightsSpec",
