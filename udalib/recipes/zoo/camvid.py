@@ -33,9 +33,10 @@ NETWORK = NetworkSpec.pair(
 )
 
 
-def camvid_stream(name: str, domain: str, *, labels: bool = True) -> StreamSpec:
-    """Training frames of one light, resized, flipped."""
-    dataset = DatasetSpec.of("camvid", domain=domain, labels=labels)
+def camvid_stream(name: str, domain: str | None, *, labels: bool = True) -> StreamSpec:
+    """Training frames of one light, or all of them, resized, flipped."""
+    options = Options(labels=labels) if domain is None else Options(domain=domain, labels=labels)
+    dataset = DatasetSpec("camvid", options)
     return StreamSpec(
         name, dataset, batch_size=8, sample_transforms=(RESIZE,), batch_transforms=(TransformSpec.of("flip"),)
     )
@@ -93,7 +94,7 @@ def day2dusk_presets(stream: str) -> Options:
     return Options(quick=quick, laptop={}, paper={**presets["paper"], FULL_SIZE_STREAM.format(stream): FULL_SIZE})
 
 
-register(
+DAY2DUSK_SOURCE_ONLY = register(
     camvid_recipe(
         "camvid-day2dusk/source-only",
         "Real to real: trained on labelled day frames, tested at dusk (target) and on another drive by day (control).",
@@ -135,4 +136,4 @@ def streets2camvid() -> Recipe:
     )
 
 
-register(streets2camvid())
+STREETS2CAMVID_SOURCE_ONLY = register(streets2camvid())
