@@ -9,6 +9,7 @@ from tyro.extras import subcommand_cli_from_dict
 
 from udalib.cli.data import data
 from udalib.cli.doctor import doctor
+from udalib.cli.evaluate import evaluate
 from udalib.cli.predict import predict
 from udalib.cli.report import report
 from udalib.cli.run import list_, run, show
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "report": report,
     "predict": predict,
+    "evaluate": evaluate,
     "data": data,
     "doctor": doctor,
 }
@@ -44,7 +46,7 @@ def bench(arguments: Sequence[str]) -> int:
 FORWARDED: dict[str, Callable[[Sequence[str]], int]] = {"notebooks": notebooks, "bench": bench}
 
 DESCRIPTION = (
-    "Domain adaptation of semantic segmentation: run named experiments, report them, predict with them. "
+    "Domain adaptation of semantic segmentation: run named experiments, report them, predict and evaluate with them. "
     "Two more commands take their own arguments: `udalib notebooks --help` runs the notebook series, "
     "`udalib bench` (in the repository) the benchmarks."
 )

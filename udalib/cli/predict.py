@@ -15,7 +15,7 @@ from tyro.conf import Positional
 
 from udalib.core.errors import ConfigError
 from udalib.core.files import atomic_path
-from udalib.recipes.predictor import Prediction, Predictor, find_images, load_predictor, predict_files
+from udalib.recipes.predictor import Numbering, Prediction, Predictor, find_images, load_predictor, predict_files
 
 
 def predict(
@@ -67,12 +67,7 @@ def output_names(relative: Sequence[Path]) -> list[Path]:
     """
     counts = Counter(path.with_suffix("") for path in relative)
     names = [path if counts[path.with_suffix("")] > 1 else path.with_suffix("") for path in relative]
-    seen: Counter[Path] = Counter()
-    for i, name in enumerate(names):
-        seen[name] += 1
-        if seen[name] > 1:  # the same file name in two of the given folders
-            names[i] = name.with_name(f"{name.name}-{seen[name]}")
-    return names
+    return list(map(Path, map(Numbering(), map(str, names))))  # two of the given folders may hold the same file name
 
 
 def write(prediction: Prediction, predictor: Predictor, target: Path, alpha: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +21,22 @@ from udalib.metrics import ConfusionMatrix
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+Each = Callable[[Sample, Tensor], None]
+"""Gets every sample (its image as it was predicted from, before ``transforms``) with its predicted ids (H, W)."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble: its logits are resized to the label, multiplied by ``weight`` and added up.
+
+    ``align_corners`` is the corner convention of that resize. This is ADVENT's ensemble (advent sheet, section 6): raw
+    logits are added, not probabilities.
+    """
+
+    predict: Predict
+    weight: float = 1.0
+    align_corners: bool = False
 
 
 class SegmentationEvaluator:
@@ -71,11 +89,21 @@ class SegmentationEvaluator:
 
     @torch.no_grad()
     def evaluate(
-        self, predict: Predict, device: torch.device | str = "cpu", fabric: Fabric | None = None
+        self,
+        predict: Predict | Sequence[Member],
+        device: torch.device | str = "cpu",
+        fabric: Fabric | None = None,
+        each: Each | None = None,
     ) -> dict[str, Any]:
         """Score ``predict``: RGB float images (B, 3, H, W) in [0, 1] on ``device`` -> logits (B, C, h, w), any size.
 
-        The network must be in eval mode already. Every process of ``fabric`` has to call this.
+        The networks must be in eval mode already. Every process of ``fabric`` has to call this.
+
+        Args:
+            predict: one network, or the members of an ensemble with their own corner conventions.
+            device: where images and logits are.
+            fabric: of several processes.
+            each: called with every sample of this process, in order, and its predicted ids, uint8 (H, W) on the CPU.
 
         Returns:
             The scores of :func:`udalib.metrics.segmentation_scores` (fractions in [0, 1], None where undefined) and
@@ -85,35 +113,46 @@ class SegmentationEvaluator:
             ConfigError: the logits have another number of classes than the label space.
             DataError: a sample has no label.
         """
+        members = [Member(predict, 1.0, self.align_corners)] if callable(predict) else list(predict)
         rank, world_size = (fabric.global_rank, fabric.world_size) if fabric is not None else (0, 1)
         matrix = ConfusionMatrix(self.label_space.num_classes, device=device)
         table = None if self._table is None else self._table.to(device)
         for samples in self._groups(range(rank, len(self.dataset), world_size)):
             label = torch.stack([s["label"] for s in samples]).to(device, non_blocking=True)
             label = label if table is None else _look_up(table, label)
-            matrix.update(self._predict(predict, samples, device, label.shape[-2:]).argmax(1), label)
+            images = self._images(samples, device)
+            logits = reduce(torch.add, (self._logits(member, images, label.shape[-2:]) for member in members))
+            predicted = logits.argmax(1)
+            matrix.update(predicted, label)
+            if each is not None:
+                for sample, ids in zip(samples, predicted.to("cpu", torch.uint8), strict=True):
+                    each(sample, ids)
         if fabric is not None and world_size > 1:
             matrix.counts = torch.as_tensor(fabric.all_reduce(matrix.counts, reduce_op="sum"))
         return matrix.scores(self.label_space.names, self.subsets) | {"images": len(self.dataset)}
 
-    def _predict(
-        self, predict: Predict, samples: Sequence[Sample], device: torch.device | str, size: Sequence[int]
-    ) -> Tensor:
-        """Logits (B, C, H, W) of the samples at the labels' ``size``."""
+    def _images(self, samples: Sequence[Sample], device: torch.device | str) -> Tensor:
+        """Images (B, 3, H, W) of the samples, float in [0, 1], after the transforms."""
         image = torch.stack([s["image"] for s in samples]).to(device, non_blocking=True)
         image = image.float().div_(255.0) if image.dtype == torch.uint8 else image
         batch: Batch = {"image": image, "name": [s.get("name", "") for s in samples]}
         draws = Draws.for_batch(0, "evaluation", 0, range(len(samples)))
         for transform in self.transforms:
             batch = transform(batch, draws)
-        logits = self.inference(predict, batch["image"])
+        transformed: Tensor = batch["image"]
+        return transformed
+
+    def _logits(self, member: Member, images: Tensor, size: Sequence[int]) -> Tensor:
+        """Weighted logits (B, C, H, W) of one network at the labels' ``size``."""
+        logits = self.inference(member.predict, images)
         if logits.shape[1] != self.label_space.num_classes:
             raise ConfigError(
                 f"the model predicts {logits.shape[1]} classes, but {self.label_space.name} has "
                 f"{self.label_space.num_classes}. Evaluate in the model's own label space; means over fewer "
                 "classes are what `subsets` is for."
             )
-        return resize_logits(logits, (size[0], size[1]), self.align_corners)
+        logits = resize_logits(logits, (size[0], size[1]), member.align_corners)
+        return logits if member.weight == 1 else logits * member.weight
 
     def _groups(self, indices: Sequence[int]) -> Iterator[list[Sample]]:
         """Samples in order, grouped while image and label sizes stay the same, at most ``batch_size`` together."""

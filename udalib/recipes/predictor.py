@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from udalib.core.errors import CheckpointError, ConfigError, DataError
+from udalib.core.errors import DataError
 from udalib.data import LabelSpace, label_space
 from udalib.data.folder import IMAGE_SUFFIXES
 from udalib.data.reading import read_image
-from udalib.engine.checkpoint import load_weights
 from udalib.engine.inference import resize_logits
-from udalib.engine.records import read_run
 from udalib.methods import Method
-from udalib.recipes.build import build_method
-from udalib.recipes.runner import from_record
+from udalib.recipes.loading import find_device, load_run
 from udalib.recipes.specs import Recipe
-
-WEIGHT_FILES = ("last.ckpt", "best.safetensors")
 
 
 @dataclass(frozen=True)
@@ -92,40 +88,9 @@ def load_predictor(
     Raises:
         CheckpointError: there are no weights, no run.json beside them, or they do not fit it.
     """
-    weights = _weights_file(Path(checkpoint))
-    if not (weights.parent / "run.json").is_file():
-        raise CheckpointError(f"{weights} has no run.json beside it, which says what network it belongs to; keep both.")
-    recipe = from_record(read_run(weights.parent).data["recipe"])
-    method = build_method(recipe, pretrained=False)
-    try:
-        method.load_state_dict(load_weights(weights))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{weights} does not fit the recipe in its run.json ({reason}); restore both.") from error
-    place = _device(device)
-    return Predictor(recipe, method.eval().to(place), weights, size or evaluation_size(recipe), place)
-
-
-def _weights_file(path: Path) -> Path:
-    if path.is_dir():
-        found = [path / name for name in WEIGHT_FILES if (path / name).is_file()]
-        if not found:
-            raise CheckpointError(f"{path} holds neither {' nor '.join(WEIGHT_FILES)}; give the folder of a run.")
-        return found[0]
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}; give a run folder, a last.ckpt or a best.safetensors.")
-    return path
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used ({str(error).splitlines()[0]}); try cpu or auto.") from error
-    return device
+    place = find_device(device)
+    run = load_run(checkpoint, place)
+    return Predictor(run.recipe, run.method, run.weights, size or evaluation_size(run.recipe), place)
 
 
 def evaluation_size(recipe: Recipe) -> tuple[int, int] | None:
@@ -156,6 +121,22 @@ def find_images(places: Iterable[str | os.PathLike[str]]) -> list[tuple[Path, Pa
         else:
             raise DataError(f"there is no image or folder {place}; check the path.")
     return found
+
+
+class Numbering:
+    """Makes names unique in order of appearance, so that no file of one folder replaces another.
+
+    >>> list(map(Numbering(), ["a", "b", "a"]))
+    ['a', 'b', 'a-2']
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, name: str) -> str:
+        """Return ``name``, or ``name-2``, ``name-3``, ... from its second time on."""
+        self._seen[name] += 1
+        return name if self._seen[name] == 1 else f"{name}-{self._seen[name]}"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _leftovers(report: Report) -> list[str]:
 
 
 def _table(report: Report, classes: bool) -> str:
-    return _document(report, classes, _plain_table, "")
+    return _document(report, classes, plain_table, "")
 
 
 def _markdown(report: Report, classes: bool) -> str:
@@ -105,7 +105,8 @@ def _document(
     return "\n\n".join(parts) + "\n"
 
 
-def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under a header in aligned columns, for a terminal."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
     lines.insert(1, "  ".join("-" * width for width in widths))
