@@ -49,7 +49,7 @@ class Consistent(Method):
 @pytest.fixture
 def plugged_in():
     METHODS.add("toy-consistent", Consistent)
-    base = get_recipe("streets/adabn", "quick")  # it has both streams
+    base = replace(get_recipe("streets/adversarial-control", "quick"), start=None)  # it has both streams
     presets = type(base.presets)()
     register(replace(base, name=NAME, method=MethodSpec.of("toy-consistent", weight=0.5), presets=presets, preset=""))
     yield

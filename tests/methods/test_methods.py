@@ -184,17 +184,6 @@ def test_adabn_leaves_modes_momentum_and_dropout_as_they_were():
     assert torch.equal(again.network[1].running_mean, net[1].running_mean)
 
 
-def test_adabn_trains_on_the_source_first():
-    net = network()
-    method = AdaBN(net, source=Supervised(net, sgd(net)), source_iterations=2)
-    assert method.streams == ("source", "target")
-    assert set(method.optimizers()) == {"main"}
-    batches = {"source": batch(0), "target": batch(1)}
-    assert [sorted(method.step(batches, i)) for i in range(4)] == [["loss"], ["loss"], ["mean_shift"], ["mean_shift"]]
-    assert int(method.batches_seen) == 2
-    assert method.predict(batches["target"]["image"]).shape == (4, 3, 8, 8)
-
-
 def test_adabn_state_survives_a_reload():
     net = network()
     method = AdaBN(net)
@@ -209,6 +198,3 @@ def test_adabn_state_survives_a_reload():
 def test_adabn_says_why_it_cannot_help():
     with pytest.raises(ConfigError, match="Sequential has no BatchNorm layer with running statistics"):
         AdaBN(nn.Sequential(nn.Conv2d(3, 3, 1), nn.GroupNorm(1, 3)))
-    net = network()
-    with pytest.raises(ConfigError, match="give both source and source_iterations"):
-        AdaBN(net, source=Supervised(net, sgd(net)))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.core.types import Batch, Logs
-from udalib.methods import METHODS, Method
+from udalib.methods import METHODS, Method, Supervised
 from udalib.recipes import (
     PRESETS,
     RECIPES,
@@ -93,7 +93,6 @@ def test_a_schedule_ends_with_the_run_unless_it_says_otherwise() -> None:
         return int(build_schedules(get_recipe(name, "laptop", overrides), Named())["main"].total)  # type: ignore[arg-type]
 
     assert total("streets/source-only", {"train.iterations": 77}) == 77
-    assert total("streets/adabn", {}) == 1000
     assert (
         build_schedules(get_recipe("gta2cityscapes/source-only-adaptsegnet", "paper"), Named())["main"].total == 250_000
     )  # type: ignore[arg-type]
@@ -109,11 +108,21 @@ def test_a_method_whose_stream_is_missing_fails_before_anything_is_loaded(monkey
 def test_a_stream_that_only_the_built_method_names_fails_before_the_data(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = get_recipe("streets/adabn", "quick")
-    recipe = dataclasses.replace(recipe, streams=recipe.streams[1:])
+    class Moody(Supervised):
+        """A method that decides while it is built what it reads."""
+
+        def __init__(self, network: Any, optimizer: Any) -> None:
+            super().__init__(network, optimizer)
+            self.streams = ("source", "target")
+
+    METHODS.add("moody", Moody)
+    recipe = dataclasses.replace(get_recipe("streets/source-only", "quick"), method=MethodSpec("moody"))
     monkeypatch.setattr("udalib.recipes.runner.build_stream", lambda *_: pytest.fail("a data set was built"))
-    with pytest.raises(ConfigError, match="AdaBN reads the stream 'source', but the recipe has 'target'"):
-        execute(recipe, out=tmp_path)
+    try:
+        with pytest.raises(ConfigError, match="Moody reads the stream 'target', but the recipe has 'source'"):
+            execute(recipe, out=tmp_path)
+    finally:
+        METHODS.remove("moody")
 
 
 @pytest.mark.parametrize(

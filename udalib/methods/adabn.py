@@ -18,7 +18,6 @@ from udalib.core.errors import ConfigError
 from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.registry import METHODS
-from udalib.methods.supervised import Supervised
 from udalib.ops import resize
 
 
@@ -39,52 +38,36 @@ class AdaBN(Method):
     Args:
         network: trained on the source domain, with BatchNorm layers.
         stream: name of the target stream; only its images are read.
-        source: trains ``network`` in the first ``source_iterations`` iterations, so that one run does both parts.
-        source_iterations: iterations before the estimation begins.
     """
 
     title: ClassVar[str] = "AdaBN"
     batches_seen: Tensor
 
-    def __init__(
-        self,
-        network: nn.Module,
-        stream: str = "target",
-        source: Supervised | None = None,
-        source_iterations: int = 0,
-    ) -> None:
+    def __init__(self, network: nn.Module, stream: str = "target") -> None:
         super().__init__()
-        if (source is None) != (source_iterations == 0):
-            raise ConfigError("give both source and source_iterations, or neither (the network is trained already).")
         if not batch_norms(network):
             raise ConfigError(
                 f"{type(network).__name__} has no BatchNorm layer with running statistics, so AdaBN cannot change it; "
                 "choose a network with BatchNorm (MiT and other transformers use LayerNorm)."
             )
         self.network = network
-        self.stream = stream
-        self.source = source
-        self.source_iterations = source_iterations
-        self.streams = (stream,) if source is None else (*source.streams, stream)
+        self.streams = (stream,)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """The source part's; none if there is none."""
-        return {} if self.source is None else self.source.optimizers()
+        """None: no weight is trained."""
+        return {}
 
     def step(self, batches: Mapping[str, Batch], iteration: int) -> Logs:
-        """Train on the source, or pool the BatchNorm statistics of one target batch.
+        """Pool the BatchNorm statistics of one target batch.
 
-        Logs ``loss`` in the source part, else ``mean_shift``: how far this batch moved the layers' means, in
-        standard deviations; it falls towards 0 as the estimate settles.
+        Logs ``mean_shift``: how far this batch moved the layers' means, in standard deviations; it falls towards 0 as
+        the estimate settles.
         """
-        if self.source is not None and iteration < self.source_iterations:
-            self.source.runtime = self.runtime
-            return self.source.step(batches, iteration)
         layers = batch_norms(self.network)
         before = [(_mean(layer).clone(), _var(layer).clone()) for layer in layers]
         with torch.no_grad(), self.runtime.autocast(), _batch_statistics(self.network, layers):
-            self.network(batches[self.stream]["image"])
+            self.network(batches[self.streams[0]]["image"])
         with torch.no_grad():
             shifts = [self._pool(layer, *earlier) for layer, earlier in zip(layers, before, strict=True)]
         self.batches_seen += 1

@@ -13,7 +13,7 @@ from udalib.core.seeding import derive_seed
 from udalib.data import Stream, label_space
 from udalib.engine.evaluation import SegmentationEvaluator
 from udalib.engine.optim import build_optimizer
-from udalib.methods import Method, Supervised
+from udalib.methods import Method
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
 from udalib.models.auxiliary import attach_auxiliary
 from udalib.models.load import load_published
@@ -191,9 +191,8 @@ def without_weights(spec: NetworkSpec) -> NetworkSpec:
 def build_method(recipe: Recipe, *, pretrained: bool = True) -> Method:
     """Method of ``recipe`` with its network and optimiser.
 
-    The method's constructor gets what it asks for by name: ``network``, ``optimizer`` (of the network),
-    ``num_classes``, and ``source``, the supervised training of the network on the stream "source", if the options set
-    ``source_iterations``.
+    The method's constructor gets what it asks for by name: ``network``, ``optimizer`` (of the network) and
+    ``num_classes``.
 
     Raises:
         ConfigError: the method reads a stream that the recipe lacks.
@@ -201,8 +200,6 @@ def build_method(recipe: Recipe, *, pretrained: bool = True) -> Method:
     network = build_network(recipe.network, label_space(recipe.label_space).num_classes, pretrained=pretrained)
     optimizer = build_optimizer(recipe.optimizer, network.named_parameters())
     given: dict[str, Any] = {"network": network, "optimizer": optimizer, "num_classes": network.num_classes}
-    if recipe.method.options.get("source_iterations"):
-        given["source"] = Supervised(network, optimizer)
     accepted = option_types(recipe.method.factory()) or {}
     method: Method = recipe.method.build(**{key: value for key, value in given.items() if key in accepted})
     check_streams(recipe, method.streams)

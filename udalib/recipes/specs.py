@@ -85,7 +85,7 @@ class StreamSpec:
 class MethodSpec(Part):
     """A method by its registered name, with its hyper-parameters as options."""
 
-    given = frozenset({"network", "optimizer", "num_classes", "source"})
+    given = frozenset({"network", "optimizer", "num_classes"})
 
     def factory(self) -> Callable[..., Any]:
         """See :func:`udalib.recipes.factories.method_factory`."""

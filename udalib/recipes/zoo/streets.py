@@ -19,6 +19,7 @@ from udalib.recipes.specs import (
     NetworkSpec,
     Recipe,
     ScheduleSpec,
+    StartSpec,
     StreamSpec,
     TransformSpec,
 )
@@ -100,19 +101,17 @@ register(
 
 
 def adabn() -> Recipe:
-    """1000 iterations of source-only training, then 100 batches of the target for the BatchNorm statistics."""
+    """100 batches of the target for the BatchNorm statistics of the source-only model."""
     recipe = world_recipe(
         "streets/adabn",
-        "Source-only, then BatchNorm statistics measured anew on unlabelled target images.",
-        (world_stream("source"), world_stream("target")),
-        MethodSpec.of("adabn", source_iterations=1000),
-        iterations=1100,
+        "The source-only model with BatchNorm statistics measured anew on unlabelled target images.",
+        (world_stream("target"),),
+        MethodSpec.of("adabn"),
+        iterations=100,
     )
-    quick = {"method.source_iterations": 30, "schedule.total": 30, "train.iterations": 40}
-    paper = {"method.source_iterations": 8000, "schedule.total": 8000, "train.iterations": 8200}
-    presets = Options(quick={**recipe.presets["quick"], **quick}, laptop={}, paper={**recipe.presets["paper"], **paper})
-    schedule = ScheduleSpec("warmup_poly", recipe.schedule.options.updated("total", 1000))
-    return replace(recipe, presets=presets, schedule=schedule)
+    quick = {**recipe.presets["quick"], "train.iterations": 10}
+    paper = {**recipe.presets["paper"], "train.iterations": 200}
+    return replace(recipe, start=StartSpec("streets/source-only"), presets=Options(quick=quick, laptop={}, paper=paper))
 
 
 register(adabn())
