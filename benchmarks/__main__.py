@@ -9,12 +9,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TIMINGS = ("streets", "networks", "training")
-"""What ``make bench`` runs by default, in minutes. ``camvid`` trains for an hour: name it to run it."""
+"""What ``make bench`` runs by default, in minutes."""
+APART = ("effect",)
+"""Trains for hours and needs to know what: ``python benchmarks/effect.py SET``."""
 
 
 def names() -> list[str]:
-    """Every benchmark of this folder."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    """Every benchmark of this folder that runs without being told what to measure."""
+    return sorted(p.stem for p in HERE.glob("*.py") if not p.stem.startswith("_") and p.stem not in APART)
 
 
 def main(arguments: list[str] | None = None) -> int:

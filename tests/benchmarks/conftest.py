@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path.append(str(FOLDER))  # where a script finds its neighbours when it is run
 
 
 def load(name: str) -> ModuleType:
@@ -29,8 +30,8 @@ def training() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def camvid() -> ModuleType:
-    return load("camvid")
+def effect() -> ModuleType:
+    return load("effect")
 
 
 @pytest.fixture(scope="session")

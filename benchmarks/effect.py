@@ -1,0 +1,233 @@
+"""Measure what recipes gain over baselines: mean and spread over seeds, and a paired one-sided test.
+
+    python benchmarks/effect.py streets-adversarial
+    python benchmarks/effect.py --recipes streets/jitter streets/adabn --baseline streets/source-only --seeds 0 1 2
+
+The first form takes a set of the table below, the second any recipes. Every run is a process of its own with one
+thread, --jobs of them at a time. Resumable: runs that have finished are read, one that was stopped (Ctrl-C, a killed
+worker) goes on from its checkpoint, so the same command is repeated until it is done. The record is written after every
+run. Exit code 1 if a run failed; the record then holds those that finished and names the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from _workers import Task, is_finished, is_stale, run_all, terminated_like_interrupted, why_unfinished
+
+from udalib.analysis.comparison import effects_markdown, effects_over
+from udalib.core.errors import ConfigError, UdalibError
+from udalib.core.files import write_json
+from udalib.engine.machine import now, versions
+from udalib.engine.records import read_run
+from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, read_entries, run_folder, summarise
+from udalib.recipes.report import to_dict
+
+
+@dataclass(frozen=True)
+class Set:
+    """Recipes that are measured together; ``what`` says in the record what the numbers are."""
+
+    recipes: tuple[str, ...]
+    baselines: tuple[str, ...]
+    seeds: tuple[int, ...]
+    what: str
+
+
+STALE = "its folder holds a run of another version of the recipe; remove it or give another --runs"
+RESULTS = Path(__file__).parent / "results"
+CAMVID = (
+    "CamVid, 11 classes, mIoU in percent at 360 x 480. target: the 62 dusk test frames (day2dusk) or all 233 test "
+    "frames (streets2camvid); control: 171 test frames of another drive by day; source: held-out streets. Dusk "
+    "training and test frames are one drive. Nobody has published numbers for this set-up."
+)
+DUSK = "camvid-day2dusk/"
+SETS = {
+    "streets-adversarial": Set(
+        recipes=(
+            "streets/source-only",
+            "streets/jitter",
+            "streets/adabn",
+            "streets/adversarial-control",
+            "streets/adaptsegnet-single",
+            "streets/adaptsegnet-multi",
+            "streets/adaptsegnet-ls",
+            "streets/adaptsegnet-feature",
+            "streets/advent",
+            "streets/minent",
+        ),
+        baselines=("streets/source-only", "streets/adversarial-control"),
+        seeds=(0, 1, 2, 3, 4),
+        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style. "
+        "adversarial-control is the adversarial set-up with lambda = 0. These numbers say nothing about Cityscapes.",
+    ),
+    "camvid": Set(
+        recipes=(DUSK + "source-only", DUSK + "oracle", "streets2camvid/source-only"),
+        baselines=(DUSK + "source-only",),
+        seeds=(0, 1, 2),
+        what=CAMVID,
+    ),
+    "camvid-adversarial": Set(
+        recipes=tuple(
+            DUSK + name for name in ("source-only", "adversarial-control", "adaptsegnet-single", "advent", "minent")
+        ),
+        baselines=(DUSK + "source-only", DUSK + "adversarial-control"),
+        seeds=(0, 1, 2),
+        what=CAMVID,
+    ),
+}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; what is not given comes from the set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set_name", nargs="?", choices=list(SETS), metavar="SET", help=f"one of {', '.join(SETS)}")
+    parser.add_argument("--recipes", nargs="+")
+    parser.add_argument("--baseline", nargs="+", action="extend", help="may be repeated; added to the recipes")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--metric", nargs="+", default=["target/miou"], help="EVALUATION/KEY, higher is better")
+    parser.add_argument("--preset", default="laptop")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="dotted overrides for every run")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
+    parser.add_argument("--from-runs", action="store_true", help="train nothing, only read finished runs")
+    parser.add_argument("--runs", type=Path, help="folder of the run folders; default $UDALIB_RUNS or runs")
+    parser.add_argument("--out", type=Path, help="default benchmarks/results/SET.json, or build/benchmarks/effect.json")
+    options = parser.parse_args(arguments)
+    if not (options.set_name or options.recipes):
+        parser.error("name a set, or give --recipes and --baseline")
+    if options.jobs < 1:
+        parser.error(f"--jobs is {options.jobs}; give at least 1")
+    chosen = SETS.get(options.set_name, Set((), (), (0, 1, 2), ""))
+    options.what, options.default_seeds = chosen.what, list(chosen.seeds)
+    usual = RESULTS / f"{options.set_name}.json" if options.set_name else Path("build/benchmarks/effect.json")
+    options.out = options.out or usual
+    options.seeds = list(dict.fromkeys(options.seeds or chosen.seeds))
+    options.baselines = list(dict.fromkeys(options.baseline or chosen.baselines))
+    options.names = list(dict.fromkeys([*options.baselines, *(options.recipes or chosen.recipes)]))
+    return options
+
+
+def command(options: argparse.Namespace) -> str:
+    """What to type to repeat the benchmark, without the places and the speed of this machine."""
+    words = ["python", "benchmarks/effect.py", *([options.set_name] if options.set_name else [])]
+    words += ["--recipes", *options.recipes] if options.recipes else []
+    words += ["--baseline", *options.baseline] if options.baseline else []
+    words += ["--seeds", *map(str, options.seeds)] if options.seeds != options.default_seeds else []
+    words += ["--metric", *options.metric] if options.metric != ["target/miou"] else []
+    words += ["--preset", options.preset] if options.preset != "laptop" else []
+    return " ".join([*words, *(["--set", *options.set] if options.set else [])])
+
+
+def tasks(options: argparse.Namespace) -> list[Task]:
+    """All runs, seeds outside, so that a stopped benchmark has complete comparisons; unknown names raise here."""
+    return [task(options, name, seed, tuple(options.set)) for seed in options.seeds for name in options.names]
+
+
+def task(options: argparse.Namespace, name: str, seed: int, overrides: tuple[str, ...] = ()) -> Task:
+    """One run, with the place of the run that it starts from, if any."""
+    recipe = get_recipe(name, options.preset, parse_assignments(overrides))
+    recipe = replace(recipe, train=replace(recipe.train, seed=seed))
+    first = task(options, recipe.start.recipe, seed).folder if recipe.start else None
+    return Task(recipe, run_folder(recipe, options.runs), overrides, first)
+
+
+def with_starts(work: list[Task], options: argparse.Namespace) -> list[Task]:
+    """``work`` and, before it, the runs that it starts from and that are not part of it: only needed, not measured."""
+    folders = {each.folder for each in work}
+    starts = {
+        each.start: task(options, each.recipe.start.recipe, each.recipe.train.seed)
+        for each in work
+        if each.recipe.start and each.start not in folders
+    }
+    return [*with_starts(list(starts.values()), options), *work] if starts else work
+
+
+def describe(work: list[Task], options: argparse.Namespace, failed: dict[str, str]) -> dict[str, Any]:
+    """The record: means, spreads, classes and effects of what has finished, what it ran on and how long it took."""
+    folders = [task.folder for task in work if is_finished(task) and task.title not in failed]
+    report = summarise(replace(entry, identity=entry.recipe) for entry in read_entries(folders))
+    runs = [read_run(folder).data for folder in folders]
+    keys = ("seed", "device", "versions", "wall_time_s", "peak_memory_mib", "started", "ended")
+    return {
+        "benchmark": f"effects: {options.set_name or 'recipes as chosen'}",
+        "what": options.what,
+        "created": now(),
+        "command": command(options),
+        "versions": versions(),
+        "groups": to_dict(report)["groups"],
+        **comparisons(report, {task.recipe.name: task.recipe for task in work}, options),
+        "runs": [{"recipe": data["name"], **{key: data[key] for key in keys if key in data}} for data in runs],
+        "failed": failed,
+    }
+
+
+def comparisons(report: Report, recipes: dict[str, Recipe], options: argparse.Namespace) -> dict[str, Any]:
+    """Effects over every baseline; of two baselines only the later is compared with the earlier."""
+    known = sorted({key for group in report.groups for key in group.first.metrics if group.spread(key)})
+    effects: list[dict[str, Any]] = []
+    without: list[dict[str, str]] = []
+    for metric in options.metric:
+        if report.groups and metric not in known:
+            raise ConfigError(f"the runs have no metric {metric!r}; there are {', '.join(known)}.")
+        for rank, baseline in enumerate(options.baselines):
+            names = [name for name in options.names if name not in options.baselines[: rank + 1]]
+            found, missing = effects_over(report, recipes, baseline, names, metric)
+            effects, without = effects + found, without + missing
+    return {"effects": effects, "not_compared": without}
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run what has not finished and write the record after every run; the last one is returned."""
+    work = tasks(options)
+    waiting = [task for task in with_starts(work, options) if not is_finished(task)]
+    failed = {task.title: STALE for task in work if is_finished(task) and is_stale(task)}
+    summary: dict[str, Any] = {}
+
+    def update() -> None:
+        summary.update(describe(work, options, failed))
+        if summary["groups"]:  # a first run that fails must not replace an earlier record by an empty one
+            write_json(options.out, summary)
+
+    def done(task: Task, failure: str | None) -> None:
+        if failure is not None:
+            failed[task.title] = failure
+            print(f"error: {task.title}: {failure}", file=sys.stderr, flush=True)
+        else:
+            print(f"{task.title}: finished, {task.folder}", flush=True)
+        update()
+
+    print(f"{len(work)} runs to measure, {sum(map(is_finished, work)) - len(failed)} finished before", flush=True)
+    if options.from_runs:
+        failed.update({task.title: why_unfinished(task) for task in work if not is_finished(task)})
+    else:
+        with terminated_like_interrupted():
+            run_all(waiting, options, done)
+    update()
+    return summary
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print the tables; 1 if a run failed, 2 for a wrong name or value, 130 after Ctrl-C."""
+    options = parse(arguments)
+    try:
+        summary = measure(options)
+    except UdalibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
+        return 130
+    print("\n" + effects_markdown(summary))
+    for title, reason in summary["failed"].items():
+        print(f"- failed: {title}: {reason}")
+    print(f"\nwritten to {options.out}" if summary["groups"] else "\nnothing finished, nothing written")
+    return 1 if summary["failed"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
