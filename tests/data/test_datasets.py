@@ -6,11 +6,13 @@ import pytest
 
 from udalib.core.errors import DataError, UnknownNameError
 from udalib.data import DATASETS, create_dataset, label_space, label_space_names, manifest, manifest_names, mapping
+from udalib.data.datasets import from_manifest
 from udalib.data.manifests import manifest_folder
 
 REAL = [n for n in DATASETS if n != "folder"]
 TRAIN_IDS = {0: 0, 13: 13, 18: 18, 255: 255}
 CITY_IDS = {7: 0, 26: 13, 33: 18, 1: 255}
+CITY13 = {7: 0, 26: 9, 33: 12, 12: 255}  # wall, fence and pole are no classes of it
 VISTAS = {24: 0, 55: 13, 52: 18, 65: 255}
 SYNTHIA = {3: 0, 8: 13, 11: 18, 14: 255}
 
@@ -39,6 +41,10 @@ TREES = [
     ("idd", "val", "labelcsTrainIds", "leftImg8bit/val/0/a_leftImg8bit.png",
      "gtFine/val/0/a_gtFine_labelcsTrainIds.png", TRAIN_IDS),
     ("camvid", "test", "ids", "images/test/0001TP_1.png", "labels/test/0001TP_1.png", {0: 0, 8: 8, 10: 10, 11: 255}),
+    *(
+        ("crosscity", "test", "eval", f"{city}/Images/Test/pano.{kind}", f"{city}/Labels/Test/pano_eval.png", CITY13)
+        for city, kind in (("Rome", "png"), ("Rio", "jpg"), ("Tokyo", "png"), ("Taipei", "jpg"))
+    ),
     ("voc2012", "val", "original", "JPEGImages/a.jpg", "SegmentationClass/a.png", {0: 0, 15: 15, 20: 20, 255: 255}),
     ("voc2012", "my_list", "aug", "JPEGImages/a.jpg", "SegmentationClassAug/a.png", {0: 0, 15: 15, 20: 20, 255: 255}),
 ]  # fmt: skip
@@ -60,7 +66,7 @@ def test_every_layout_is_found_and_mapped(tmp_path, write, name, split, form, im
     assert dataset.label_file(0) == label
     assert (dataset.name, dataset.label_space) == (name, label_space(manifest(name).label_space))
     assert "label" not in create_dataset(name, split, tmp_path, labels=False)[0]
-    explicit = create_dataset(name, split, tmp_path, label_form=form)
+    explicit = from_manifest(name, split, tmp_path, label_form=form)
     assert explicit.read_label(0).equal(sample["label"])
 
 
@@ -97,8 +103,25 @@ def test_unlabelled_splits_and_domains(tmp_path, write):
     assert "label" not in night[0]
     with pytest.raises(DataError, match="has no label in this split"):
         night.read_label(0)
-    with pytest.raises(DataError, match="no image of domain 'snow'"):
+    with pytest.raises(DataError, match="no image of domain 'snow' .*it has images of fog, night"):
         create_dataset("acdc", "test", tmp_path, domain="snow")
+
+
+def test_the_cities_of_cross_city_are_targets_of_their_own(tmp_path, write):
+    for city, kind in (("Rome", "png"), ("Rio", "jpg")):
+        write.image(tmp_path / f"{city}/Images/Train/{city}.{kind}")
+        write.image(tmp_path / f"{city}/Images/Test/{city}.{kind}")
+        write.label(tmp_path / f"{city}/Labels/Test/{city}_eval.png", [7, 26])
+    rio = create_dataset("crosscity", "train", tmp_path, city="rio")
+    assert [sample["name"] for sample in rio] == ["Rio"]
+    assert "label" not in rio[0]
+    test = create_dataset("crosscity", "test", tmp_path, city="rome", label_space="cityscapes19")
+    assert test[0]["label"][0, :2].tolist() == [0, 13]
+    assert len(create_dataset("crosscity", "test", tmp_path)) == 2
+    with pytest.raises(DataError, match=r"no image of domain 'tokyo' \(Tokyo/\*\).*it has images of rome, rio"):
+        create_dataset("crosscity", "train", tmp_path, city="tokyo")
+    with pytest.raises(UnknownNameError, match="unknown city of crosscity 'osaka'. Known: rio, rome, taipei, tokyo"):
+        create_dataset("crosscity", "train", tmp_path, city="osaka")
 
 
 def test_labels_in_another_space(mini):

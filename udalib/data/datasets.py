@@ -90,8 +90,24 @@ def from_manifest(
     return files if frames == 1 else Clips(files, frames, facts.splits[split].get("frame_step"))
 
 
+def crosscity(
+    split: str = "train",
+    root: str | os.PathLike[str] | None = None,
+    *,
+    city: str | None = None,
+    labels: bool = True,
+    label_space: str | None = None,
+) -> SegmentationFiles | Clips:
+    """Cross-City, one ``city`` of it (rome, rio, tokyo, taipei) or all four; the rest as in :func:`from_manifest`."""
+    cities = manifest("crosscity").domains
+    if city is not None and city not in cities:
+        raise unknown_name("city of crosscity", city, cities)
+    return from_manifest("crosscity", split, root, domain=city, labels=labels, label_space=label_space)
+
+
 for _name in NAMES:
     DATASETS.add(_name, partial(from_manifest, _name))
+DATASETS.add("crosscity", crosscity)
 
 
 def split_patterns(facts: Manifest, split: str) -> list[str]:
@@ -134,13 +150,18 @@ def select_domain(facts: Manifest, images: list[Path], root: Path, domain: str |
         return images
     if domain not in facts.domains:
         raise unknown_name(f"domain of {facts.name}", domain, facts.domains)
-    patterns = facts.domains[domain]
-    chosen = [i for i in images if any(fnmatch.fnmatch(relative(i, root), p) for p in patterns)]
+    chosen = _of_domain(facts, images, root, domain)
     if images and not chosen:
+        there = [name for name in facts.domains if _of_domain(facts, images, root, name)]
         raise DataError(
-            f"{facts.title}: no image of domain {domain!r} ({', '.join(patterns)}) in this split of {root}."
+            f"{facts.title}: no image of domain {domain!r} ({', '.join(facts.domains[domain])}) in this split of "
+            f"{root}; it has images of {', '.join(there) or 'none of its domains'}. Add the files, or choose another."
         )
     return chosen
+
+
+def _of_domain(facts: Manifest, images: list[Path], root: Path, domain: str) -> list[Path]:
+    return [i for i in images if any(fnmatch.fnmatch(relative(i, root), p) for p in facts.domains[domain])]
 
 
 def label_path(form: dict[str, Any], image: Path, root: Path) -> Path:

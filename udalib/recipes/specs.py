@@ -146,12 +146,19 @@ class Published:
         metric: "evaluation/metric" of our run that it is to be compared with, such as "target/miou".
         source: who published it and where.
         note: what is different or unknown.
+        classes: class name to IoU in percent, the row that ``value`` is the mean of; empty where none is known.
     """
 
     value: float
     metric: str
     source: str
     note: str = ""
+    classes: Options = field(default_factory=Options)
+
+    @property
+    def evaluation(self) -> str:
+        """Name of the evaluation that ``metric`` belongs to."""
+        return self.metric.split("/")[0]
 
 
 @dataclass(frozen=True)
