@@ -69,6 +69,33 @@ def separable(c_in, c_out, kernel):
     return (c_in * kernel**2 + c_in * c_out) / (c_in * c_out * kernel**2)
 
 
+def gan_losses(source, target):
+    d = (F.softplus(source).mean() + F.softplus(-target).mean()) / 2
+    return F.softplus(target).mean(), d
+
+
+def largest_depth(height, share):
+    return max(depth for depth in range(1, 12) if 3 * (2**depth - 1) + 1 <= share * height)
+
+
+def information(p):
+    return -p * torch.log2(p + 1e-30) / np.log2(p.shape[1])
+
+
+def entropy_gradient(z):
+    p = z.softmax(1)
+    entropy = -(p * p.log()).sum(1, keepdim=True)
+    return -p * (p.log() + entropy)
+
+
+def class_ratio(p, ratios, mu):
+    return torch.relu(mu * ratios - p.mean((0, 2, 3))).sum()
+
+
+def selection_bonus(curves):
+    return np.mean([max(curve) - curve[-1] for curve in curves])
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -85,6 +112,12 @@ RIGHT = {
     "02.3": separable,
     "02.4": entries,
     "02.5": lambda q, k, v: F.softmax(q @ k.T / q.shape[1] ** 0.5, dim=-1) @ v,
+    "03.1": gan_losses,
+    "03.2": largest_depth,
+    "03.3": information,
+    "03.4": entropy_gradient,
+    "03.5": class_ratio,
+    "03.6": selection_bonus,
 }
 
 
@@ -134,6 +167,28 @@ WRONG = [
     ("02.5", lambda q, k, v: F.softmax(q @ k.T, dim=-1) @ v, "sqrt"),
     ("02.5", lambda q, k, v: F.softmax(q @ k.T / 4, dim=0) @ v, "over the keys"),
     ("02.5", lambda q, k, v: q, "\\(5, 4\\)"),
+    ("03.1", lambda s, t: (F.softplus(-t).mean(), gan_losses(s, t)[1]), "called SOURCE"),
+    ("03.1", lambda s, t: (gan_losses(s, t)[0], 2 * gan_losses(s, t)[1]), "counts 1/2"),
+    ("03.1", lambda s, t: (gan_losses(s, t)[0], gan_losses(-s, -t)[1]), "D's loss for -1"),
+    ("03.1", lambda s, t: gan_losses(s.sigmoid(), t.sigmoid()), "sure of TARGET"),
+    ("03.1", lambda s, t: [gan_losses(s, t)[1]], "two losses"),
+    ("03.2", lambda h, share: 5, "largest_depth\\(64"),
+    ("03.2", lambda h, share: largest_depth(h, 2 * share), "largest_depth\\(512, 0.25\\)"),
+    ("03.3", lambda p: -p * torch.log2(p) / np.log2(p.shape[1]), "NaN"),
+    ("03.3", lambda p: information(p).sum(1, keepdim=True), "all C channels"),
+    ("03.3", lambda p: -p * torch.log2(p + 1e-30), "divide by log2 C"),
+    ("03.3", lambda p: -p * torch.log(p + 1e-30), "divide by log2 C"),
+    ("03.3", lambda p: -information(p), "sign"),
+    ("03.4", lambda z: -(z.softmax(1).log() + 1), "Jacobian"),
+    ("03.4", lambda z: -entropy_gradient(z), "AGAINST"),
+    ("03.4", lambda z: z, "ln p_c"),
+    ("03.4", lambda z: entropy_gradient(z).sum(1), "each logit"),
+    ("03.5", lambda p, r, mu: (mu * r - p.mean((0, 2, 3))).abs().sum(), "absolute value"),
+    ("03.5", lambda p, r, mu: torch.relu(r - p.mean((0, 2, 3))).sum(), "mu = 0.5"),
+    ("03.5", lambda p, r, mu: torch.relu(mu * r - p.mean((2, 3))).sum(1).mean(), "whole batch"),
+    ("03.6", lambda curves: max(np.mean(curves, axis=0)) - np.mean(curves, axis=0)[-1], "before the mean"),
+    ("03.6", lambda curves: np.mean([max(c) for c in curves]), "ends at its best"),
+    ("03.6", lambda curves: np.sum([max(c) - c[-1] for c in curves]), "5 and 0"),
 ]
 
 
