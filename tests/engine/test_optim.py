@@ -1,5 +1,6 @@
 """Rules by name, grouping, and the optimisers they build."""
 
+import contextlib
 import itertools
 import random
 
@@ -132,3 +133,32 @@ def test_repeated_sgd_leaves_gradients_and_gradientless_parameters_alone():
 def test_messages(build, error, words):
     with pytest.raises(error, match=words):
         build()
+
+
+@pytest.mark.parametrize("visits", [1, 3])
+def test_todays_torch_with_a_tensor_listed_several_times(visits):
+    """The parameter lists of the published code under the installed torch, which warns of duplicates."""
+    (_, p), (_, q) = parameters("a", "b")
+    options = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.5}
+    ours = RepeatedSGD([p], visits=visits, inplace_decay=False, fresh_start=True, **options)
+    with pytest.warns(UserWarning, match="duplicate") if visits > 1 else contextlib.nullcontext():
+        official = torch.optim.SGD([q] * visits, foreach=False, **options)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        p.grad = torch.randn(2, generator=generator)
+        q.grad = p.grad.clone()
+        ours.step()
+        official.step()
+        torch.testing.assert_close(p, q)
+
+
+def test_a_checkpoint_from_before_an_option_still_steps():
+    (_, p), (_, q) = parameters("a", "b")
+    old, new = RepeatedSGD([p], lr=0.1, visits=3), RepeatedSGD([q], lr=0.1, visits=3)
+    state = old.state_dict()
+    del state["param_groups"][0]["fresh_start"]
+    new.load_state_dict(state)
+    for optimizer, parameter in ((old, p), (new, q)):
+        parameter.grad = torch.ones(2)
+        optimizer.step()
+    assert torch.equal(p, q)

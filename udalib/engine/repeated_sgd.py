@@ -18,7 +18,9 @@ class RepeatedSGD(Optimizer):
     ``d = g + wd p; v = momentum v + d (v = d the very first time); p = p - lr v``, from the already moved p.
 
     Group options: ``lr``, ``momentum``, ``weight_decay``, ``visits`` (1 is ordinary SGD), ``inplace_decay`` (True: d
-    replaces g for the rest of the step, so that the decay accumulates, the behaviour of PyTorch at that time).
+    replaces g for the rest of the step, so that the decay accumulates, the behaviour of PyTorch at that time),
+    ``fresh_start`` (True: in a tensor's very first step every visit starts from an empty buffer, v = d, and the last d
+    stays). What today's PyTorch makes of a tensor listed k times is ``inplace_decay=False, fresh_start=True``.
     """
 
     def __init__(
@@ -30,9 +32,11 @@ class RepeatedSGD(Optimizer):
         *,
         visits: int = 1,
         inplace_decay: bool = True,
+        fresh_start: bool = False,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, {**defaults, "visits": visits, "inplace_decay": inplace_decay})
+        repeats = {"visits": visits, "inplace_decay": inplace_decay, "fresh_start": fresh_start}
+        super().__init__(params, {**defaults, **repeats})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -50,15 +54,19 @@ class RepeatedSGD(Optimizer):
         gradients: list[Tensor] = [p.grad for p in params if p.grad is not None]
         if not params:
             return
+        fresh = group.get("fresh_start", False)  # absent in checkpoints of before the option
+        new = {p for p in params if fresh and "momentum_buffer" not in self.state[p]}
         for _ in range(group["visits"]):
             direction = list(torch._foreach_add(gradients, params, alpha=group["weight_decay"]))
-            buffers = self._momentum(params, direction, group["momentum"])
+            buffers = self._momentum(params, direction, group["momentum"], new)
             torch._foreach_add_(params, buffers, alpha=-group["lr"])
             if group["inplace_decay"]:
                 gradients = direction
 
-    def _momentum(self, params: list[Tensor], direction: list[Tensor], momentum: float) -> list[Tensor]:
+    def _momentum(
+        self, params: list[Tensor], direction: list[Tensor], momentum: float, new: set[Tensor]
+    ) -> list[Tensor]:
         for p, d in zip(params, direction, strict=True):
-            buffer = self.state[p].get("momentum_buffer")
+            buffer = None if p in new else self.state[p].get("momentum_buffer")
             self.state[p]["momentum_buffer"] = d.clone() if buffer is None else buffer.mul_(momentum).add_(d)
         return [self.state[p]["momentum_buffer"] for p in params]

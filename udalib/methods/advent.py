@@ -121,7 +121,7 @@ class MinEnt(Alignment):
         prior_mu: float = 1.0,
         official: bool = False,
     ) -> None:
-        auxiliary = official or lambda_seg > 0 or lambda_ent_aux > 0
+        auxiliary = (official and network.has_auxiliary) or lambda_seg > 0 or lambda_ent_aux > 0
         super().__init__(network, optimizer, lambda_seg=lambda_seg, auxiliary=auxiliary)
         self.lambda_ent = {"main": lambda_ent, "aux": lambda_ent_aux}
         self.entropy_range = entropy_range

@@ -53,8 +53,8 @@ class Adversarial(Alignment):
         lambda_adv: weight of the adversarial loss by level.
         gan: see :func:`udalib.ops.gan_loss`.
         discriminator_lr, discriminator_betas: of Adam, one for each discriminator.
-        official: run and train levels of weight 0 as well, as the published code does: the auxiliary head gets zero
-            gradients, hence weight decay and momentum, and its discriminator trains to no effect.
+        official: run and train levels of weight 0 as well, as the published code does: the auxiliary head, if there
+            is one, gets zero gradients, hence weight decay and momentum, and its discriminator trains to no effect.
 
     Raises:
         ConfigError: a weight of the auxiliary level is positive and the network has one output; unknown ``gan``.
@@ -74,7 +74,8 @@ class Adversarial(Alignment):
         official: bool,
     ) -> None:
         check_gan(gan)
-        used = [level for level in discriminators if official or level == "main" or lambda_adv[level] > 0]
+        every = official and network.has_auxiliary
+        used = [level for level in discriminators if every or level == "main" or lambda_adv[level] > 0]
         auxiliary = "aux" in used or lambda_seg > 0
         super().__init__(network, optimizer, lambda_seg=lambda_seg, auxiliary=auxiliary)
         self.lambda_adv, self.gan = dict(lambda_adv), gan

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from harness import Case, Check, Tolerance, exact, handles, relmax
+from published_names import official_view
 from subsample import subsample
 from torch import Tensor, nn
 
@@ -91,14 +92,6 @@ def head(case: Case) -> Iterator[Check]:
     names = ("pam_cam", "pam", "cam") if forward_all else ("logits",)
     for name, logits in zip(names, outputs, strict=True):
         yield Check(name, subsample(case, name, logits), case.outputs[name], TOLERANCE)
-
-
-def official_view(network: SegmentationNetwork) -> nn.Module:
-    """The parts of encoder and decoder side by side, as the published state dicts name them."""
-    view = nn.Module()
-    for name, child in (*network.encoder.named_children(), *network.decoder.named_children()):
-        view.add_module(name, child)
-    return view
 
 
 def run_deeplab(case: Case, network: SegmentationNetwork) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:

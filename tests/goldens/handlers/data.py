@@ -15,7 +15,9 @@ from PIL import Image
 from udalib.data import HorizontalFlip, Pad, PilResize, RandomCrop, Resize, SegmentationFolder, mapping
 from udalib.data.collate import as_batch
 from udalib.data.geometry import fitted_size
+from udalib.data.labels import label_space_names
 from udalib.data.stats import BY_CLASS, BY_FILE, PER_IMAGE, ClassStatistics, class_counts
+from udalib.models.network import CAFFE
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -86,24 +88,48 @@ def class_statistics(case):
         yield Check(output, got == want, True, exact())
 
 
-@handles("adaptsegnet", "dataset_items*")
-def dataset_items(case):
-    """Files on the disk -> item -> Pillow's resizing -> BGR minus mean."""
-    cfg, atol = case.config, case.meta["tolerance"]["image_atol"]
-    mean = torch.tensor(cfg["mean_bgr"]).view(3, 1, 1)
-    table = {int(k): v for k, v in cfg["id_to_trainid"].items()}
+def folder_sample(image, label_ids, table):
+    """The first item of a folder that holds this image and, as palette indices, these raw ids."""
     with tempfile.TemporaryDirectory() as folder:
-        for role, array in (("images", case.inputs["image"]), ("labels", case.inputs["label_ids"])):
+        for role, array in (("images", image), ("labels", label_ids)):
             picture = Image.fromarray(array)
             if role == "labels":
                 picture.putpalette(np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8).tobytes())
             (Path(folder) / role).mkdir()
             picture.save(Path(folder) / role / "a.png")
-        sample = SegmentationFolder(f"{folder}/images", f"{folder}/labels", ids=table)[0]
+        return SegmentationFolder(f"{folder}/images", f"{folder}/labels", ids=table)[0]
+
+
+def item_checks(case, sample, crop, names):
+    """Pillow's resizing to ``crop`` (w, h), then BGR minus mean; labels by their table."""
+    width, height = crop
+    item = PilResize((height, width))(as_batch(sample), GivenDraws())
+    image = item["image"][0].flip(0).float() - torch.tensor(case.config.get("mean_bgr", CAFFE.mean)).view(3, 1, 1)
+    yield Check(names[0], image, case.outputs[names[0]], absolute(case.meta["tolerance"]["image_atol"]))
+    if names[1] in case.outputs:
+        yield Check(names[1], item["label"][0], case.outputs[names[1]], exact())
+
+
+@handles("adaptsegnet", "dataset_items*")
+def dataset_items(case):
+    """Files on the disk -> item -> Pillow's resizing -> BGR minus mean."""
+    cfg = case.config
+    table = {int(k): v for k, v in cfg["id_to_trainid"].items()}
+    sample = folder_sample(case.inputs["image"], case.inputs["label_ids"], table)
     for domain in ("source", "target"):
-        width, height = cfg[f"{domain}_crop"]
-        item = PilResize((height, width))(as_batch(sample), GivenDraws())
-        image = item["image"][0].flip(0).float() - mean
-        yield Check(f"{domain}_image", image, case.outputs[f"{domain}_image"], absolute(atol))
-        if f"{domain}_label" in case.outputs:
-            yield Check(f"{domain}_label", item["label"][0], case.outputs[f"{domain}_label"], exact())
+        yield from item_checks(case, sample, cfg[f"{domain}_crop"], (f"{domain}_image", f"{domain}_label"))
+
+
+@handles("advent", "synthia_item*")
+def synthia_item(case):
+    """As above with SYNTHIA's ids; our own table of as many classes is the file's."""
+    cfg = case.config
+    table = {int(k): v for k, v in cfg["id_to_trainid"].items()}
+    sample = folder_sample(case.inputs["image"], case.inputs["label_ids"], table)
+    yield from item_checks(case, sample, cfg["crop"], ("image", "label"))
+    if "size_vector" in cfg:
+        yield Check("size_vector", [3, *cfg["crop"][::-1]], cfg["size_vector"], exact())
+    space = f"cityscapes{len(set(table.values()))}"
+    if space in label_space_names():
+        ours = mapping("synthia_ids", space)
+        yield Check("table", [ours[i] for i in sorted(table)], [table[i] for i in sorted(table)], exact())
