@@ -1,14 +1,19 @@
-"""Looking into networks and domains: receptive fields, attention, cost; and effects of recipes over seeds."""
+"""Looking into networks and domains: receptive fields, attention, cost; effects of recipes over seeds; sweeps."""
 
 from udalib.analysis.attention import query_attention
 from udalib.analysis.effects import Effect, holm, paired_effect, sign_flip_test
 from udalib.analysis.receptive_field import mean_field
 from udalib.analysis.speed import Cost, measure, parameters_in_millions
+from udalib.analysis.sweeps import Sweep, SweepRun, Variant, load_sweep
 
 __all__ = [
     "Cost",
     "Effect",
+    "Sweep",
+    "SweepRun",
+    "Variant",
     "holm",
+    "load_sweep",
     "mean_field",
     "measure",
     "paired_effect",

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from udalib.core.errors import ConfigError
 from udalib.viz.theme import Picture, line_style, new_figure, tidy
 
-Curve = tuple[Sequence[float], Sequence[float]]
+Values = Sequence[float] | NDArray[np.float64]
+Curve = tuple[Values, Values]
 
 
 def curves(
@@ -32,26 +34,36 @@ def curves(
         raise ConfigError("there is no curve to draw; give at least one.")
     figure, (axes,) = new_figure(7.0, 3.6)
     for index, (name, seeds) in enumerate(series.items()):
-        style = line_style(index)
-        thin = {**style, "marker": None, "linewidth": 0.8, "alpha": 0.6}
-        pairs = [(np.asarray(x, float), np.asarray(y, float)) for x, y in seeds]
-        if not pairs:
-            raise ConfigError(f"curve {name!r} has no seed; give at least one (x, y) pair.")
-        same = all(np.array_equal(pairs[0][0], x) for x, _ in pairs)
-        if len(pairs) > 1 or not same:
-            for x, y in pairs:
-                axes.plot(x, y, **thin)
-        count = f"{len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
-        x, y = (pairs[0][0], np.mean([y for _, y in pairs], axis=0)) if same else pairs[0]
-        every = max(1, len(x) // 8)
-        axes.plot(x, y, **style, linewidth=1.8, markersize=5, markevery=every, label=f"{name} ({count})")
+        add_curve(axes, index, name, seeds)
     for text, value in (references or {}).items():
-        axes.axhline(value, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
-        axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+        add_reference(axes, text, value)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if logy else "linear")
     axes.legend(fontsize=8)
     tidy(axes, grid="y")
     return figure
+
+
+def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve]) -> None:
+    """Draw series number ``index``: a thin line a seed, and the mean of the seeds thick where they share their x."""
+    style = line_style(index)
+    thin = {**style, "marker": None, "linewidth": 0.8, "alpha": 0.6}
+    pairs = [(np.asarray(x, float), np.asarray(y, float)) for x, y in seeds]
+    if not pairs:
+        raise ConfigError(f"curve {name!r} has no seed; give at least one (x, y) pair.")
+    same = all(np.array_equal(pairs[0][0], x) for x, _ in pairs)
+    if len(pairs) > 1 or not same:
+        for x, y in pairs:
+            axes.plot(x, y, **thin)
+    count = f"{len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
+    x, y = (pairs[0][0], np.mean([y for _, y in pairs], axis=0)) if same else pairs[0]
+    every = max(1, len(x) // 8)
+    axes.plot(x, y, **style, linewidth=1.8, markersize=5, markevery=every, label=f"{name} ({count})")
+
+
+def add_reference(axes: Axes, text: str, value: float) -> None:
+    """Draw a dotted horizontal line at ``value`` with ``text`` at its right end."""
+    axes.axhline(value, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
+    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
 
 
 def smooth(values: Sequence[float], window: int) -> NDArray[np.float64]:

@@ -54,6 +54,19 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Stops:
+    """One of some numbers in any spacing, on a slider that stops at each of them."""
+
+    label: str
+    values: tuple[float, ...]
+    default: float
+
+    def sweep(self) -> list[float]:
+        """Every value."""
+        return list(self.values)
+
+
+@dataclass(frozen=True)
 class Toggle:
     """On or off."""
 
@@ -65,7 +78,7 @@ class Toggle:
         return [False, True]
 
 
-Control = Slider | Choice | Toggle
+Control = Slider | Stops | Choice | Toggle
 State = Mapping[str, Any]
 
 
@@ -161,6 +174,10 @@ def _front(widgets: Any, control: Control) -> Any:
     look = {"style": {"description_width": "20em"}, "layout": widgets.Layout(width="46em")}
     if isinstance(control, Choice):
         return widgets.Dropdown(options=control.options, value=control.default, description=control.label, **look)
+    if isinstance(control, Stops):
+        options = [(f"{value:g}", value) for value in control.values]
+        limits = {"options": options, "value": control.default, "continuous_update": False}
+        return widgets.SelectionSlider(description=control.label, **limits, **look)
     if isinstance(control, Toggle):
         return widgets.Checkbox(value=control.default, description=control.label, indent=False)
     kind = widgets.IntSlider if control.whole else widgets.FloatSlider
