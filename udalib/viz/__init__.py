@@ -5,6 +5,7 @@ from udalib.viz.adversarial_explorers import EntropyExplorer, SweepExplorer, Ver
 from udalib.viz.appearance import output_space
 from udalib.viz.attention import attention_figure, energy_radius, receptive_field_figure
 from udalib.viz.curves import curves, smooth
+from udalib.viz.effects import effects_figure
 from udalib.viz.explorers import Choice, Explorer, Slider, Stops, Toggle
 from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
 from udalib.viz.games import game_curves, sweep_curves, sweep_lines
@@ -34,6 +35,7 @@ __all__ = [
     "colorize",
     "confusion_figure",
     "curves",
+    "effects_figure",
     "energy_radius",
     "entropy",
     "entropy_histogram",

@@ -11,12 +11,18 @@ from matplotlib.lines import Line2D
 from udalib.core.errors import ConfigError, unknown_name
 from udalib.viz.theme import COLORS, TEXT_COLOR, Picture, new_figure, tidy
 
-VERDICTS = {
+VERDICTS: dict[str, dict[str, Any]] = {
     "better": {"color": COLORS[0], "marker": "^", "label": "mean, interval above 0"},
     "unclear": {"color": "#666666", "marker": "o", "label": "mean, interval holds 0 (or is unknown)"},
     "worse": {"color": COLORS[5], "marker": "v", "label": "mean, interval below 0"},
 }
-SEED = {"marker": "o", "markersize": 4, "linestyle": "", "markerfacecolor": "white", "markeredgecolor": "black"}
+SEED: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 4,
+    "linestyle": "",
+    "markerfacecolor": "white",
+    "markeredgecolor": "black",
+}
 
 
 def effects_figure(
@@ -42,16 +48,16 @@ def effects_figure(
     for name in baselines or ():
         if name not in families:
             raise unknown_name("baseline", name, families)
-    names = list(dict.fromkeys(effect["recipe"] for effect in effects))
     chosen = list(baselines or families)
+    names = list(dict.fromkeys(effect["recipe"] for effect in effects if effect["baseline"] in chosen))
     size = (2.6 + 3.7 * len(chosen), 0.34 * len(names) + 1.6)
     figure, panels = new_figure(*size, 1, len(chosen), sharex=True, sharey=True)
     for axes, baseline in zip(panels, chosen, strict=True):
         _panel(axes, families[baseline], names, f"over {baseline}", metric)
     panels[0].set_yticks(range(len(names)), names, fontsize=8)
     panels[0].set_ylim(len(names) - 0.4, -1.0)
-    seed = Line2D([], [], **SEED, label="one seed")  # type: ignore[arg-type]
-    marks = [Line2D([], [], **style, linewidth=1.8, markersize=7) for style in VERDICTS.values()]  # type: ignore[arg-type]
+    seed = Line2D([], [], **SEED, label="one seed")
+    marks = [Line2D([], [], **style, linewidth=1.8, markersize=7) for style in VERDICTS.values()]
     figure.legend(handles=[seed, *marks], loc="outside lower center", ncols=2 * len(chosen), fontsize=8, frameon=False)
     if title:
         figure.suptitle(title, fontsize=11, color=TEXT_COLOR)
@@ -75,10 +81,10 @@ def _panel(axes: Axes, family: Sequence[Mapping[str, Any]], names: Sequence[str]
     axes.text(1.01, -0.75, "mean  wins", transform=right, fontsize=7.5, va="center", color=TEXT_COLOR)
     for effect in family:
         height = names.index(effect["recipe"])
-        style: dict[str, Any] = VERDICTS[verdict(effect)]
+        style = VERDICTS[verdict(effect)]
         if effect["interval"] is not None:
             axes.hlines(height, *effect["interval"], color=style["color"], linewidth=1.8)
-        axes.plot(effect["differences"], [height + 0.24] * effect["n"], **SEED)
+        axes.plot(effect["differences"], [height + 0.3] * effect["n"], **SEED)
         axes.plot(effect["mean"], height, color=style["color"], marker=style["marker"], markersize=8)
         text = f"{effect['mean']:+.1f}  {effect['wins']}/{effect['n']}"
         axes.text(1.01, height, text, transform=right, fontsize=7.5, va="center", color=TEXT_COLOR)
