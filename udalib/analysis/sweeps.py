@@ -20,8 +20,8 @@ LOSSES = ("loss_seg_main", "loss_adv_main", "loss_d_main_source", "loss_d_main_t
 class Variant(NamedTuple):
     """What a sweep varies beside the weight: where the discriminator looks, at how many levels, with which loss.
 
-    >>> str(Variant(space="feature"))
-    'feature space, single level, vanilla'
+    >>> str(Variant(space="feature")), str(Variant(levels="multi", gan="ls"))
+    ('feature space, one level, vanilla', 'output space, two levels, least squares')
     """
 
     space: str = "output"
@@ -29,7 +29,8 @@ class Variant(NamedTuple):
     gan: str = "vanilla"
 
     def __str__(self) -> str:
-        return f"{self.space} space, {self.levels} level, {self.gan}"
+        levels = {"single": "one level", "multi": "two levels"}.get(self.levels, self.levels)
+        return f"{self.space} space, {levels}, {'least squares' if self.gan == 'ls' else self.gan}"
 
 
 CHOICES: Mapping[str, tuple[str, ...]] = {

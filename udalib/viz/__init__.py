@@ -8,11 +8,12 @@ from udalib.viz.curves import curves, smooth
 from udalib.viz.effects import effects_figure
 from udalib.viz.explorers import Choice, Explorer, Slider, Stops, Toggle
 from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
-from udalib.viz.games import game_curves, sweep_curves, sweep_lines
+from udalib.viz.games import game_curves
 from udalib.viz.labels import colorize, legend, overlay, present_ids
 from udalib.viz.samples import beside, error_map, show_samples
 from udalib.viz.simplex import entropy_simplex
 from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars, percent
+from udalib.viz.sweeps import sweep_curves, sweep_lines
 from udalib.viz.tables import Table
 from udalib.viz.theme import Picture, bar_style, line_style, new_figure, to_array, to_png
 from udalib.viz.uncertainty import entropy, entropy_histogram, threshold_figure

@@ -16,8 +16,8 @@ from udalib.data.labels import LabelSpace
 from udalib.ops import pixel_entropy
 from udalib.viz.adversarial import verdict, verdict_before_after
 from udalib.viz.explorers import Choice, Control, Explorer, Slider, Stops
-from udalib.viz.games import sweep_curves
 from udalib.viz.labels import to_numpy
+from udalib.viz.sweeps import sweep_curves
 from udalib.viz.uncertainty import threshold_figure
 
 Judge = Callable[[Tensor], tuple[Any, Any]]
@@ -47,7 +47,7 @@ class SweepExplorer(Explorer):
         def figure(weight: float, gan: str, space: str, levels: str) -> Figure:
             return sweep_curves(sweep, weight=weight, gan=gan, space=space, levels=levels)
 
-        super().__init__("The game at one lambda", figure, controls)
+        super().__init__("The game at one lambda", figure, controls, sheet_columns=1)
 
 
 class VerdictExplorer(Explorer):
@@ -91,7 +91,7 @@ class VerdictExplorer(Explorer):
             "row": Slider("Position: row, from the top", 0, rows - 1, 1, rows // 2),
             "column": Slider("Position: column, from the left", 0, columns - 1, 1, columns // 2),
         }
-        super().__init__("What the discriminator sees and says", figure, controls)
+        super().__init__("What the discriminator sees and says", figure, controls, sheet_columns=1)
 
 
 class EntropyExplorer(Explorer):
@@ -124,7 +124,7 @@ class EntropyExplorer(Explorer):
             "index": Slider("Image", 0, len(images) - 1, 1, 0),
             "model": Choice("Model", tuple(models), next(iter(models))),
         }
-        super().__init__("Is an uncertain pixel a wrong one?", figure, controls)
+        super().__init__("Is an uncertain pixel a wrong one?", figure, controls, sheet_columns=1)
 
 
 def _check_images(images: Sequence[Tensor]) -> None:

@@ -20,30 +20,35 @@ BINS = 16
 def output_space(images: Sequence[Any], labels: Sequence[Any], space: LabelSpace, titles: Sequence[str]) -> Picture:
     """Draw the argument for the output space: the looks of two domains differ, the layout of their labels hardly.
 
-    One column a sample. Rows: the image; its colours (16 bins a channel); its label map; the share of each class. Each
+    One column a domain. Rows: an image; the colours (16 bins a channel); its label map; the share of each class. Each
     column but the first says how far its colours and its class shares are from the first one's: the total variation,
     0 % for equal and 100 % for disjoint.
 
     Args:
-        images: (3, H, W) or (H, W, 3), uint8 or float in [0, 1], the first the reference.
-        labels: train ids (H, W).
+        images: by column, one (3, H, W) or many (N, 3, H, W), uint8 or float in [0, 1]. The first of many is drawn, the
+            colours and shares are those of all: single streets differ much by chance.
+        labels: by column, train ids (H, W) or (N, H, W).
         space: names and colours of the ids.
         titles: one a column.
+
+    Raises:
+        ConfigError: not one image, label and title a column.
     """
     _check_equal(images=images, labels=labels, titles=titles)
-    pictures, maps = [to_hwc(image) for image in images], [to_numpy(label) for label in labels]
-    colors, shares = [_colors(p) for p in pictures], [_shares(m, space) for m in maps]
+    stacks, maps = [_stack(image, 3) for image in images], [_stack(label, 2) for label in labels]
+    pictures, colors = [to_hwc(stack[0]) for stack in stacks], [_colors(stack) for stack in stacks]
+    shares = [_shares(label, space) for label in maps]
     top = np.argsort(-np.mean(shares, axis=(0, 1)), kind="stable")[:8]
     count, ratio = len(pictures), pictures[0].shape[0] / pictures[0].shape[1]
     width, thin = 12.0 / max(count, 2), 1.5
     height = width * ratio
     heights = {"height_ratios": [height, thin, height, thin]}
-    figure, axes = new_figure(width * count, 2 * (height + thin) + 0.9, 4, count, gridspec_kw=heights)
+    figure, axes = new_figure(width * count, 2 * (height + thin) + 0.9, 4, count, gridspec_kw=heights, sharey="row")
     for i in range(count):
         show_image(axes[i], pictures[i], titles[i])
         _color_curves(axes[count + i], colors[i], _distance(colors, i, "colours"))
-        show_image(axes[2 * count + i], colorize(maps[i], space), "label map")
-        write_names(axes[2 * count + i], maps[i], space)
+        show_image(axes[2 * count + i], colorize(maps[i][0], space), "label map")
+        write_names(axes[2 * count + i], maps[i][0], space)
         _class_bars(axes[3 * count + i], shares[i], space, top, _distance(shares, i, "class shares"))
     return figure
 
@@ -55,9 +60,15 @@ def _check_equal(**sequences: Sequence[Any]) -> None:
         raise ConfigError(f"give one or more, and equally many: got {given}.")
 
 
-def _colors(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _stack(values: Any, dimensions: int) -> NDArray[Any]:
+    """One array or many as many."""
+    array = to_numpy(values)
+    return array[None] if array.ndim == dimensions else array
+
+
+def _colors(images: NDArray[Any]) -> NDArray[np.float64]:
     """Share of the pixels in each of 16 bins of brightness, by channel: (3, 16)."""
-    bins = image.reshape(-1, 3) // (256 // BINS)
+    bins = np.concatenate([to_hwc(image).reshape(-1, 3) for image in images]) // (256 // BINS)
     return np.stack([np.bincount(bins[:, c], minlength=BINS) for c in range(3)]) / len(bins)
 
 
@@ -81,7 +92,7 @@ def _color_curves(axes: Axes, histogram: NDArray[np.float64], title: str) -> Non
     axes.set(xlim=(0, 256), ylim=(0, None), xticks=(0, 128, 255), xlabel="value", ylabel="% of pixels")
     axes.set_title(title, fontsize=9)
     axes.legend(fontsize=7)
-    tidy(axes, grid="y").tick_params(labelsize=7)
+    _small(axes)
 
 
 def _class_bars(axes: Axes, shares: NDArray[np.float64], space: LabelSpace, top: NDArray[Any], title: str) -> None:
@@ -90,4 +101,10 @@ def _class_bars(axes: Axes, shares: NDArray[np.float64], space: LabelSpace, top:
     axes.set_xticks(range(len(top)), shorten([space.names[c] for c in top], 10), rotation=45, ha="right", fontsize=7)
     axes.set(ylabel="% of pixels")
     axes.set_title(title, fontsize=9)
-    tidy(axes, grid="y").tick_params(axis="y", labelsize=7)
+    _small(axes)
+
+
+def _small(axes: Axes) -> None:
+    tidy(axes, grid="y").tick_params(labelsize=7)
+    axes.xaxis.label.set_fontsize(8)
+    axes.yaxis.label.set_fontsize(8)

@@ -90,11 +90,13 @@ class Explorer:
         title: heading of the panel.
         figure: ``figure(**state) -> Figure``; it draws from its arguments only.
         controls: the name of each keyword argument and its control.
+        sheet_columns: pictures beside one another on a contact sheet; 1 for wide pictures.
     """
 
     title: str
     figure: Callable[..., Figure]
     controls: Mapping[str, Control]
+    sheet_columns: int = 2
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -116,13 +118,16 @@ class Explorer:
             for value in control.sweep():
                 yield {**self.defaults, name: value}
 
-    def contact_sheet(self, *, columns: int = 2, **values: Sequence[Any]) -> Picture:
-        """Draw the figure for every combination of ``values`` (control name = list) on one sheet, captioned."""
+    def contact_sheet(self, *, columns: int | None = None, **values: Sequence[Any]) -> Picture:
+        """Draw the figure for every combination of ``values`` (control name = list) on one sheet, captioned.
+
+        ``columns`` beside one another, by default :attr:`sheet_columns`.
+        """
         names = list(values)
         states = [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values.values())]
         images = [to_array(self.draw(**state)) for state in states]
-        captions = [", ".join(f"{self.controls[n].label}: {v}" for n, v in state.items()) for state in states]
-        columns = min(columns, len(images))
+        captions = [", ".join(f"{self.controls[n].label}: {_text(v)}" for n, v in state.items()) for state in states]
+        columns = min(columns or self.sheet_columns, len(images))
         rows = -(-len(images) // columns)
         height, across = np.max([image.shape[:2] for image in images], axis=0)
         width = 12.0 / columns
@@ -153,6 +158,10 @@ class Explorer:
         refresh()
         heading = widgets.HTML(f"<b>{self.title}</b>")
         return widgets.VBox([heading, *fronts.values(), message, picture])
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _range(control: Control) -> str:

@@ -88,4 +88,18 @@ def _arrows(axes: Axes) -> None:
     points = simplex_points(11)
     x, y = (points @ CORNERS).T
     u, v = (logit_push(points)[1] @ CORNERS).T
-    axes.quiver(x, y, u, v, color="white", edgecolor="black", linewidth=0.5, width=0.008, scale=4.5, pivot="mid")
+    axes.quiver(
+        x,
+        y,
+        u,
+        v,
+        color="white",
+        edgecolor="black",
+        linewidth=0.5,
+        width=0.006,
+        headlength=4,
+        headwidth=3.5,
+        headaxislength=3.5,
+        scale=4,
+        pivot="mid",
+    )

@@ -63,7 +63,9 @@ def entropy_histogram(entropies: Mapping[str, Any], *, bins: int = 20) -> Pictur
         share = 100 * np.histogram(flat, edges)[0] / max(len(flat), 1)
         style = {**line_style(index), "markersize": 4}
         axes.plot((edges[:-1] + edges[1:]) / 2, share, **style, label=f"{name} (mean {flat.mean():.2f})")
-    axes.set(xlabel="pixel entropy", ylabel="% of pixels (logarithmic)", yscale="log", xlim=(0, 1))
+    axes.set(xlabel="pixel entropy", ylabel="% of pixels (logarithmic)", xlim=(0, 1))
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(fontsize=8)
     tidy(axes, grid="both")
     return figure
@@ -89,8 +91,7 @@ def threshold_figure(image: Any, entropies: Any, prediction: Any, label: Any, th
             f"image {picture.shape[:2]}, entropy {values.shape}, prediction {to_numpy(prediction).shape} and label "
             f"{known.shape} differ in size; resize them to one."
         )
-    across = 12.0 / 2
-    figure, axes = new_figure(12.6, 2 * (across * values.shape[0] / values.shape[1] + 0.4), 2, 2)
+    figure, axes = new_figure(12.6, 2 * (5.6 * values.shape[0] / values.shape[1] + 0.75), 2, 2)
     show_image(axes[0], picture, "image")
     shown = show_image(axes[1], values, "entropy; white line: the threshold", **SCALE)
     if values.min() < threshold < values.max():
@@ -132,13 +133,13 @@ def _sorted_pixels(
     groups = uncertain.astype(int) + 2 * wrong
     groups[~known] = -1
     table = np.asarray([*(to_rgb(color) for _, color in GROUPS), (0.6, 0.6, 0.6)])
-    show_image(axes, table[groups], "pixels")
+    show_image(axes, table[groups], "each pixel: right or wrong, certain or not")
     total = max(int(known.sum()), 1)
     patches = [
         Patch(facecolor=color, edgecolor="black", label=f"{name}: {100 * (groups == i).sum() / total:.0f} %")
         for i, (name, color) in enumerate(GROUPS)
     ]
-    axes.legend(handles=patches, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, frameon=False)
+    axes.legend(handles=patches, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2, frameon=False)
 
 
 def _precision_recall(axes: Axes, values: NDArray[np.float64], wrong: NDArray[np.bool_], threshold: float) -> None:
