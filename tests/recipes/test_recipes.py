@@ -67,11 +67,13 @@ def test_the_issue_s_recipes_exist() -> None:
 
 
 def test_published_numbers_are_those_of_the_sources() -> None:
-    values = {name: [p.value for p in get_recipe(name).published] for name in NAMES if get_recipe(name).published}
+    names = list_recipes("*/source-only-*")
+    values = {name: [p.value for p in get_recipe(name).published] for name in names if get_recipe(name).published}
     assert values == {
         "gta2cityscapes/source-only-deeplabv2": [34.3],
         "gta2cityscapes/source-only-segformer-mit_b5": [45.6, 43.61],
-        "gta2cityscapes/source-only-adaptsegnet": [36.6, 35.95],
+        "gta2cityscapes/source-only-adaptsegnet": [36.6, 35.95, 37.3],
+        "synthia2cityscapes/source-only-adaptsegnet": [41.5],
     }
 
 

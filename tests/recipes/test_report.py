@@ -162,6 +162,44 @@ def test_quick_runs_are_called_what_they_are(tmp_path: Path) -> None:
     assert "preset quick show that everything works" in render(report_of(tmp_path))
 
 
+def with_row(*groups: str) -> list[dict[str, Any]]:
+    return [{**PUBLISHED[0], "classes": {"road": 71.0, "sky": 20.2}}, *({**PUBLISHED[0], "source": g} for g in groups)]
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_published_classes_stand_in_columns_that_say_so(tmp_path: Path, format: str) -> None:
+    make_run(tmp_path, "a", 0, 0.3, published=with_row("without a row"))
+    make_run(tmp_path, "a", 0, 0.4, published=with_row(), preset="quick", folder="quick")
+    make_run(tmp_path, "b", 0, 0.5)
+    text = render(report_of(tmp_path), format)
+    (title,) = [line for line in text.splitlines() if "IoU by class on target" in line]
+    assert title == "Ours and published: IoU by class on target, percent"
+    (head,) = [line for line in text.splitlines() if "published for a (a paper)" in line]
+    assert head.count("published for") == 1
+    assert head.count("ours: ") == 3
+    (road,) = [line for line in text.splitlines() if line.startswith(("road ", "| road "))]
+    assert road.replace("|", "").split() == ["road", "30.0", "40.0", "50.0", "71.0"]
+    assert "published" not in text.split("IoU by class on control")[1]
+
+
+def test_two_runs_of_one_title_keep_their_columns(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", 0, 0.3)
+    make_run(tmp_path, "a", 0, 0.5, folder="other", optimizer={"lr": 0.1})
+    text = render(report_of(tmp_path))
+    (road,) = {line for line in text.splitlines() if line.startswith("road")}
+    assert sorted(road.split()[1:]) == ["30.0", "50.0"]
+
+
+def test_csv_and_json_carry_published_classes(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", 0, 0.3, published=with_row())
+    rows = list(csv.DictReader(io.StringIO(render(report_of(tmp_path), "csv"))))
+    published = {(r["metric"], r["class"]): r["mean"] for r in rows if r["whose"] == "published"}
+    assert published == {("target/miou", ""): "45.6", ("target/iou", "road"): "71.0", ("target/iou", "sky"): "20.2"}
+    (group,) = json.loads(render(report_of(tmp_path), "json"))["groups"]
+    assert group["published"][0]["classes"] == {"road": 71.0, "sky": 20.2}
+    assert "71.0" not in render(report_of(tmp_path), "csv", classes=False)
+
+
 def test_csv_says_whose_each_number_is(tmp_path: Path) -> None:
     make_run(tmp_path, "a", 0, 0.3, published=PUBLISHED)
     rows = list(csv.DictReader(io.StringIO(render(report_of(tmp_path), "csv"))))

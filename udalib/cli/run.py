@@ -59,7 +59,9 @@ def show(name: Positional[str], preset: str = "laptop", set: Assignments = ()) -
             print(f"{path} = {_shown(values[path] if path in values else defaults[path])}")
     for number in recipe.published:
         note = f"; {number.note}" if number.note else ""
-        print(f"\npublished {number.metric}: {number.value:g} ({number.source}{note})")
+        print(f"\npublished {number.metric}: {number.value} ({number.source}{note})")
+        if number.classes:
+            print("  published by class: " + ", ".join(f"{name} {iou}" for name, iou in number.classes.items()))
     return 0
 
 

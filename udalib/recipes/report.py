@@ -103,6 +103,10 @@ class Group:
         per_run = [run.metrics.get(f"{evaluation}/iou") or {} for run in self.runs]
         return {name: _class_spread([iou.get(name) for iou in per_run]) for name in per_run[0]}
 
+    def published_rows(self, evaluation: str) -> tuple[Published, ...]:
+        """Those of the published numbers for ``evaluation`` that come with IoUs by class."""
+        return tuple(p for p in self.published if p.classes and p.evaluation == evaluation)
+
 
 def _class_spread(values: Sequence[float | None]) -> Spread | None:
     present = [100 * value for value in values if value is not None]
@@ -167,10 +171,13 @@ def _group_dict(group: Group) -> dict[str, Any]:
             name: {c: None if s is None else _spread_dict(s) for c, s in group.classes(name).items()}
             for name in group.evaluations()
         },
-        "published": [
-            {"value": p.value, "metric": p.metric, "source": p.source, "note": p.note} for p in group.published
-        ],
+        "published": [_published_dict(p) for p in group.published],
     }
+
+
+def _published_dict(number: Published) -> dict[str, Any]:
+    plain: dict[str, Any] = {"value": number.value, "metric": number.metric}
+    return {**plain, "source": number.source, "note": number.note, "classes": dict(number.classes)}
 
 
 def _spread_dict(spread: Spread) -> Mapping[str, Any]:

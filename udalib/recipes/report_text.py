@@ -54,22 +54,46 @@ def _metric_title(metric: str) -> str:
 
 
 def _published_text(group: Group) -> str:
-    return "; ".join(f"{_metric_title(p.metric)} {p.value:g} ({p.source})" for p in group.published)
+    return "; ".join(f"{_metric_title(p.metric)} {p.value} ({p.source})" for p in group.published)
 
 
 def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
-    """One table for each evaluation and set of classes: a row a class, a column a group."""
+    """One table for each evaluation and set of classes: a row a class, a column a group, then published rows."""
     tables: dict[tuple[str, tuple[str, ...]], list[Group]] = {}
     for group in report.groups:
         for name in group.evaluations():
             tables.setdefault((name, tuple(group.classes(name))), []).append(group)
-    titles, result = _titles(report)[0], []
+    result = []
     for (evaluation, names), groups in tables.items():
-        columns = [group.classes(evaluation) for group in groups]
-        rows = [[name, *("-" if c[name] is None else str(c[name]) for c in columns)] for name in names]
-        header = ["class", *(f"{titles[id(group)]} ({group.first.preset})" for group in groups)]
-        result.append((f"Ours: IoU by class on {evaluation}, percent", header, rows))
+        published = _published_columns(groups, evaluation)
+        columns = [*_own_columns(report, groups, evaluation), *published]
+        rows = [[name, *(column.get(name, "") for _, column in columns)] for name in names]
+        whose = "Ours and published" if published else "Ours"
+        header = ["class", *(title for title, _ in columns)]
+        result.append((f"{whose}: IoU by class on {evaluation}, percent", header, rows))
     return result
+
+
+def _own_columns(report: Report, groups: Sequence[Group], evaluation: str) -> list[tuple[str, dict[str, str]]]:
+    """Header, and text by class, of what was measured here."""
+    titles = _titles(report)[0]
+    return [
+        (
+            f"ours: {titles[id(group)]} ({group.first.preset})",
+            {name: "-" if spread is None else str(spread) for name, spread in group.classes(evaluation).items()},
+        )
+        for group in groups
+    ]
+
+
+def _published_columns(groups: Sequence[Group], evaluation: str) -> list[tuple[str, dict[str, str]]]:
+    """Header, and text by class, of what others published for these recipes, each once."""
+    columns = {
+        f"published for {group.first.recipe} ({number.source})": {c: str(iou) for c, iou in number.classes.items()}
+        for group in groups
+        for number in group.published_rows(evaluation)
+    }
+    return list(columns.items())
 
 
 def _leftovers(report: Report) -> list[str]:
@@ -143,7 +167,11 @@ def _csv(report: Report, classes: bool) -> str:
                 writer.writerow(["ours", *start, f"{evaluation}/iou", name, *values, *end])
         for item in group["published"]:
             row = ["published", *start[:1], "", "", item["metric"], "", item["value"], "", "", "", ""]
-            writer.writerow([*row, f"{item['source']} {item['note']}".strip()])
+            source = f"{item['source']} {item['note']}".strip()
+            writer.writerow([*row, source])
+            metric = f"{item['metric'].split('/')[0]}/iou"
+            for name, iou in item["classes"].items() if classes else ():
+                writer.writerow(["published", start[0], "", "", metric, name, iou, "", "", "", "", source])
     return out.getvalue()
 
 

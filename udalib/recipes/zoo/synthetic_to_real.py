@@ -1,9 +1,9 @@
 """GTA5 and SYNTHIA to Cityscapes, source only: what a network loses on real streets before any adaptation.
 
-``paper`` is the base setting: for DeepLab-v2, SegFormer and DAFormer that of DAFormer's code base (daformer sheet,
-sections 7, 8 and 10), for AdaptSegNet that of its code (adaptsegnet sheet, sections 6, 7 and 10). ``quick`` and
-``laptop`` shrink crops and iterations and start from random weights: they show that the data is read and the network
-trains, and are not to be held against the published numbers.
+``paper`` is the base setting, that of DAFormer's code base (daformer sheet, sections 7, 8 and 10); source-only in
+AdaptSegNet's setting is in :mod:`udalib.recipes.zoo.adaptsegnet`. ``quick`` and ``laptop`` shrink crops and iterations
+and start from random weights: they show that the data is read and the network trains, and are not to be held against
+the published numbers.
 """
 
 from __future__ import annotations
@@ -47,16 +47,13 @@ def daformer_stream(source: str) -> StreamSpec:
     return StreamSpec("source", DatasetSpec(dataset), batch_size=2, sample_transforms=geometry, workers=4)
 
 
-def cityscapes_val(
-    source: str, *, sample_transforms: tuple[TransformSpec, ...] = (), transforms: tuple[TransformSpec, ...] = ()
-) -> EvaluationSpec:
+def cityscapes_val(source: str, *, transforms: tuple[TransformSpec, ...] = ()) -> EvaluationSpec:
     """Cityscapes val, whole images of 512 x 1024, scored at the full size of the labels."""
     return EvaluationSpec(
         "target",
         DatasetSpec("cityscapes", split="val"),
         subsets=SUBSETS[source],
         batch_size=1,
-        sample_transforms=sample_transforms,
         transforms=transforms,
     )
 
@@ -110,41 +107,6 @@ def mit_b5(name: str) -> NetworkSpec:
     return NetworkSpec.pair(EncoderSpec.of("mit_b5"), DecoderSpec.of(name), weights=WeightsSpec("mit_b5.pth"))
 
 
-def adaptsegnet(source: str, published: tuple[Published, ...]) -> Recipe:
-    """Source-only DeepLab-v2 in AdaptSegNet's setting; backbone updates are repeated as its published code did."""
-    dataset, size = SOURCES[source]
-    stages = tuple(Rule(f"layer{stage}.", visits=3) for stage in range(1, 5))
-    rules = (Rule("decoder.", lr_mult=10.0), *stages, Rule("downsample.", visits=4))
-    presets = small_presets()
-    key = "streams.source.sample_transforms.pil_resize.size"
-    small = {
-        "network.weights": None,
-        "streams.source.workers": 0,
-        key: (128, 256),
-        "evaluations.target.sample_transforms.pil_resize.size": (128, 256),
-    }
-    quick = {**small, "train.iterations": 4, "train.log_every": 1}
-    quick |= {name: presets["quick"][name] for name in presets["quick"] if name.endswith("limit")}
-    laptop = {**small, "train.iterations": 200, "schedule.total": 200, "evaluations.target.dataset.limit": 50}
-    resize = TransformSpec.of("pil_resize", size=size)
-    return Recipe(
-        name=f"{source}2cityscapes/source-only-adaptsegnet",
-        summary=f"{dataset.upper()} to Cityscapes without adaptation: DeepLab-v2 ResNet-101 in AdaptSegNet's setting.",
-        label_space="cityscapes19",
-        streams=(StreamSpec("source", DatasetSpec(dataset), batch_size=1, sample_transforms=(resize,), workers=4),),
-        network=NetworkSpec(
-            "adaptsegnet_resnet101_single", weights=WeightsSpec("DeepLab_resnet_pretrained_init-f81d91e8.pth")
-        ),
-        method=MethodSpec.of("supervised"),
-        optimizer=OptimizerSpec(kind="sgd", lr=2.5e-4, momentum=0.9, weight_decay=5e-4, rules=rules),
-        schedule=ScheduleSpec.of("poly", power=0.9, total=250_000),
-        train=TrainConfig(iterations=150_000, evaluate_every=5000, checkpoint_every=5000),
-        evaluations=(cityscapes_val(source, sample_transforms=(TransformSpec.of("pil_resize", size=(512, 1024)),)),),
-        published=published,
-        presets=Options(quick=quick, laptop=laptop, paper={}),
-    )
-
-
 def target_miou(value: float, source: str, note: str = "") -> Published:
     """Write a published mIoU on Cityscapes val over 19 classes."""
     return Published(value, "target/miou", source, note)
@@ -154,12 +116,6 @@ GTA_SEGFORMER = (
     target_miou(45.6, PART2, PART2_NOTE),
     target_miou(43.61, "DAFormer repository, issue 94", "one user's run, not the authors'"),
 )
-GTA_ADAPTSEGNET = (
-    target_miou(
-        36.6, "results table reprinted by a later journal paper; AdaptSegNet repository, issue 35", "the baseline"
-    ),
-    target_miou(35.95, "AdaptSegNet repository, issue 65", "one user's run under PyTorch 0.4"),
-)
 
 for _source in SOURCES:
     _gta = _source == "gta"
@@ -168,4 +124,3 @@ for _source in SOURCES:
     _published = GTA_SEGFORMER if _gta else ()
     register(daformer_setting(_source, "segformer-mit_b5", "SegFormer MiT-B5", mit_b5("segformer"), _published))
     register(daformer_setting(_source, "daformer", "DAFormer's network (MiT-B5)", mit_b5("daformer")))
-    register(adaptsegnet(_source, GTA_ADAPTSEGNET if _gta else ()))
