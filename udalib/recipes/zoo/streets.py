@@ -76,7 +76,7 @@ def world_recipe(
     )
 
 
-register(
+SOURCE_ONLY = register(
     world_recipe(
         "streets/source-only",
         "Supervised on the source style, tested on the target style: the lower reference.",
