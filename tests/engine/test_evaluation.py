@@ -12,7 +12,7 @@ import torch
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space, mapping
-from udalib.engine.evaluation import SegmentationEvaluator
+from udalib.engine.evaluation import Member, SegmentationEvaluator
 from udalib.engine.inference import Sliding
 from udalib.metrics import confusion_matrix
 
@@ -121,6 +121,33 @@ def test_logits_are_resized_to_the_label():
         logits = coarse(sample["image"][None].float() / 255)
         logits = torch.nn.functional.interpolate(logits, size=(12, 16), mode="bilinear", align_corners=corners)
         assert scores["confusion"] == confusion_matrix(logits.argmax(1)[0], sample["label"], 19)[:, :19].tolist()
+
+
+def test_an_ensemble_adds_weighted_logits_after_each_was_resized_its_own_way():
+    coarse = lambda x: predict(torch.nn.functional.avg_pool2d(x, 4))  # noqa: E731
+    members = [Member(coarse, 0.25, align_corners=True), Member(lambda x: coarse(1 - x), 2.0, align_corners=False)]
+    scores = SegmentationEvaluator(Pictures(SIZES[:1]), SPACE).evaluate(members)
+    sample = Pictures()[0]
+    image = sample["image"][None].float() / 255
+    one, two = (
+        torch.nn.functional.interpolate(logits, size=(12, 16), mode="bilinear", align_corners=corners)
+        for logits, corners in ((coarse(image), True), (coarse(1 - image), False))
+    )
+    predicted = (0.25 * one + 2 * two).argmax(1)[0]
+    assert scores["confusion"] == confusion_matrix(predicted, sample["label"], 19)[:, :19].tolist()
+    for other in (one + two, one, two):
+        assert not torch.equal(other.argmax(1)[0], predicted), "the weights must matter here"
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_each_sample_is_handed_out_with_its_prediction(batch_size):
+    seen = []
+    evaluator = SegmentationEvaluator(Pictures(), SPACE, batch_size=batch_size)
+    scores = evaluator.evaluate(predict, each=lambda sample, ids: seen.append((sample, ids)))
+    assert [sample["name"] for sample, _ in seen] == [str(i) for i in range(len(SIZES))]
+    assert all(ids.dtype == torch.uint8 and ids.shape == sample["label"].shape for sample, ids in seen)
+    total = sum(confusion_matrix(ids, sample["label"], 19) for sample, ids in seen)
+    assert total[:, :19].tolist() == scores["confusion"]
 
 
 def test_transforms_see_the_image_only():
