@@ -24,7 +24,7 @@ METHODS = {
     "advent": adversary("advent", DEPTH, 0.01),
     "minent": min_entropy(0.03),
 }
-PRESETS = {
+PRESETS: dict[str, dict[str, object]] = {
     "quick": {"streams.target.batch_size": 4, "streams.target.dataset.limit": 8},
     "paper": {"streams.target.workers": 4, FULL_SIZE_STREAM.format("target"): FULL_SIZE},
 }
