@@ -11,6 +11,7 @@ from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
 from udalib.viz.games import game_curves
 from udalib.viz.labels import colorize, legend, overlay, present_ids
 from udalib.viz.samples import beside, error_map, show_samples
+from udalib.viz.sentences import effect_sentence, selection_sentence, sensitivity_sentence
 from udalib.viz.simplex import entropy_simplex
 from udalib.viz.statistics import class_frequencies_figure, confusion_figure, iou_bars, percent
 from udalib.viz.sweeps import sweep_curves, sweep_lines
@@ -36,6 +37,7 @@ __all__ = [
     "colorize",
     "confusion_figure",
     "curves",
+    "effect_sentence",
     "effects_figure",
     "energy_radius",
     "entropy",
@@ -55,6 +57,8 @@ __all__ = [
     "percent",
     "present_ids",
     "receptive_field_figure",
+    "selection_sentence",
+    "sensitivity_sentence",
     "show_samples",
     "smooth",
     "sweep_curves",
