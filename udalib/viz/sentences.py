@@ -1,0 +1,81 @@
+"""Results in words, made from the numbers, so that a text says what its record holds, whatever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from udalib.analysis.sweeps import Sweep, Variant
+from udalib.core.errors import ConfigError
+from udalib.viz.effects import verdict
+
+IN_WORDS = {
+    "better": "The interval lies above 0: a gain.",
+    "worse": "The interval lies below 0: a loss.",
+    "unclear": "The interval holds 0: no effect is shown.",
+}
+
+
+def effect_sentence(effect: Mapping[str, Any]) -> str:
+    """One entry of a record's "effects" (``benchmarks/effect.py``) as a sentence, with its verdict.
+
+    >>> print(effect_sentence({"recipe": "a", "baseline": "b", "metric": "target/miou", "n": 3, "mean": 2.04, "wins": 3,
+    ...                        "interval": [0.5, 3.5], "p_permutation": 0.125}))
+    a over b: +2.0 points of target/miou (95 % interval +0.5 to +3.5; ahead in 3 of 3 seeds; sign-flip p 0.125). \
+The interval lies above 0: a gain.
+    """
+    interval = effect["interval"]
+    spread = f"95 % interval {interval[0]:+.1f} to {interval[1]:+.1f}" if interval else "no interval"
+    return (
+        f"{effect['recipe']} over {effect['baseline']}: {effect['mean']:+.1f} points of {effect['metric']} ({spread}; "
+        f"ahead in {effect['wins']} of {effect['n']} seeds; sign-flip p {effect['p_permutation']:.3g}). "
+        f"{IN_WORDS[verdict(effect)]}"
+    )
+
+
+def sensitivity_sentence(sweep: Sweep) -> str:
+    """Is the output space less sensitive to lambda than the feature space, as AdaptSegNet's authors say?
+
+    Both with one level and the vanilla loss, over the weights and seeds that both have: the span is the best final
+    target mIoU over lambda minus the worst.
+
+    Raises:
+        ConfigError: the sweep lacks one of the two spaces, or a seed at a common lambda.
+    """
+    output, feature = Variant(space="output"), Variant(space="feature")
+    weights = [w for w in sweep.weights_of(output) if w in sweep.weights_of(feature)]
+    if len(weights) < 2:
+        raise ConfigError("the sweep needs two or more values of lambda that both spaces share.")
+    one, other = _finals(sweep, output, weights), _finals(sweep, feature, weights)
+    spans = [float(np.ptp(scores.mean(axis=1))) for scores in (one, other)]
+    seeds = one.shape[1]
+    more = int((np.ptp(other, axis=0) > np.ptp(one, axis=0)).sum())
+    agreement = {
+        seeds: "All seeds agree with the paper's claim that the output space is less sensitive.",
+        0: "No seed agrees with the paper's claim that the output space is less sensitive.",
+    }
+    return (
+        f"From lambda {weights[0]:g} to {weights[-1]:g} the mean target mIoU spans {spans[0]:.1f} points in the output "
+        f"space and {spans[1]:.1f} in the feature space; the feature space spans more in {more} of {seeds} seeds. "
+        + agreement.get(more, "The seeds disagree, so the paper's claim is neither confirmed nor refuted here.")
+    )
+
+
+def selection_sentence(sweep: Sweep) -> str:
+    """What choosing each run's best evaluation by the target's labels would add to its last one."""
+    bonus = [max(run.miou) - run.miou[-1] for run in sweep.runs]
+    places = len(sweep.runs[0].miou)
+    return (
+        f"Over {len(bonus)} runs with {places} evaluations each, the best one lies {np.mean(bonus):.1f} points above "
+        f"the last on average, and {max(bonus):.1f} at most."
+    )
+
+
+def _finals(sweep: Sweep, variant: Variant, weights: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Final target mIoU (weights, seeds)."""
+    rows = [sweep.select(variant, weight) for weight in weights]
+    if len({tuple(run.seed for run in row) for row in rows}) > 1:
+        raise ConfigError(f"the runs of {variant} do not have the same seeds at every lambda; finish the sweep.")
+    return np.asarray([[run.miou[-1] for run in row] for row in rows])
