@@ -43,8 +43,9 @@ def entropy_map(values: Any) -> NDArray[np.float64]:
     array = to_numpy(values).astype(np.float64)
     if array.ndim != 2 or not (np.isfinite(array) & (array >= -1e-4) & (array <= 1 + 1e-4)).all():
         raise DataError(
-            f"an entropy map must be (H, W) with values in [0, 1], got shape {array.shape}; "
-            "udalib.ops.pixel_entropy computes one from probabilities."
+            f"an entropy map must be (H, W) with values in [0, 1], got shape {array.shape} and values from "
+            f"{array.min(initial=np.inf):.3g} to {array.max(initial=-np.inf):.3g}; udalib.ops.pixel_entropy computes "
+            "one from probabilities (after the soft-max)."
         )
     return np.clip(array, 0.0, 1.0)
 
