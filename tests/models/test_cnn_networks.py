@@ -41,7 +41,7 @@ def count(module, trainable=False):
         (DeepLabV2VGG, {}, 29_573_004, 38),
         (FCDiscriminator, {}, 2_781_121, 10),
         (FCDiscriminator, {"names": "advent"}, 2_781_121, 10),
-        (FCDiscriminator, {"num_classes": 2048}, 4_858_817, 10),
+        (FCDiscriminator, {"channels": 2048}, 4_858_817, 10),
     ],
 )
 def test_published_parameter_counts(build, options, parameters, entries):
@@ -110,11 +110,52 @@ def test_discriminator_output_size(size, positions):
     assert on_meta(FCDiscriminator, 3)(torch.empty(2, 3, *size, device="meta")).shape == (2, 1, *positions)
 
 
-def test_discriminator_errors():
-    with pytest.raises(ConfigError, match="31 x 64 pixels.*at least 32"):
-        on_meta(FCDiscriminator, 3)(torch.empty(1, 3, 31, 64, device="meta"))
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+@pytest.mark.parametrize("names", ["adaptsegnet", "advent"])
+def test_a_shallower_discriminator_sees_smaller_patches(depth, names):
+    """Output stride 2^depth; the pixels that one position depends on number 3 (2^depth - 1) + 1 a side."""
+    torch.manual_seed(0)
+    module = FCDiscriminator(2, width=2, depth=depth, names=names).double()
+    side = 4 * 2**5
+    maps = torch.randn(1, 2, side, side, dtype=torch.float64, requires_grad=True)
+    verdict = module(maps)
+    assert verdict.shape == (1, 1, side // 2**depth, side // 2**depth)
+    middle = verdict.shape[-1] // 2
+    verdict[0, 0, middle, middle].backward()
+    seen = maps.grad.abs().sum((0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [3 * (2**depth - 1) + 1] * 2
+
+
+def test_a_discriminator_s_layers_double_in_width_and_end_in_raw_logits():
+    module = on_meta(FCDiscriminator, 7, width=10, depth=4)
+    convolutions = [m for m in module if isinstance(m, nn.Conv2d)]
+    assert [(c.in_channels, c.out_channels) for c in convolutions] == [(7, 10), (10, 20), (20, 40), (40, 1)]
+    assert {(c.kernel_size, c.stride, c.padding) for c in convolutions} == {((4, 4), (2, 2), (1, 1))}
+    assert [m.negative_slope for m in module if isinstance(m, nn.LeakyReLU)] == [0.2] * 3
+    assert isinstance(module[-1], nn.Conv2d)
+    assert [name for name, _ in module.named_children() if "relu" not in name] == [
+        "conv1",
+        "conv2",
+        "conv3",
+        "classifier",
+    ]
+
+
+@pytest.mark.parametrize(("depth", "least"), [(5, 32), (2, 4)])
+def test_discriminator_errors(depth, least):
+    small = torch.empty(1, 3, least - 1, 64, device="meta")
+    with pytest.raises(ConfigError, match=rf"at least {least} pixels and got a map of {least - 1} x 64; .*_depth"):
+        on_meta(FCDiscriminator, 3, depth=depth)(small)
+    assert on_meta(FCDiscriminator, 3, depth=depth)(torch.empty(1, 3, least, 64, device="meta")).shape[2] == 1
+    with pytest.raises(ConfigError, match="made for 3 channels and got a map of 4; .*same classes"):
+        on_meta(FCDiscriminator, 3, depth=depth)(torch.empty(1, 4, 64, 64, device="meta"))
+
+
+def test_discriminator_options_are_checked():
     with pytest.raises(ConfigError, match="'adaptsegnet' or 'advent'"):
         FCDiscriminator(3, names="other")
+    with pytest.raises(ConfigError, match="at least one convolution, got depth 0; published: 5"):
+        FCDiscriminator(3, depth=0)
 
 
 # Every registered entry, unasked.

@@ -24,7 +24,7 @@ from udalib.models.discriminator import FCDiscriminator
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import self_information
 from udalib.ops.adversarial import GanLoss
-from udalib.ops.entropy import class_ratio_loss, mean_entropy
+from udalib.ops.entropy import check_range, class_ratio_loss, mean_entropy
 
 
 @METHODS.register("advent")
@@ -121,6 +121,7 @@ class MinEnt(Alignment):
         prior_mu: float = 1.0,
         official: bool = False,
     ) -> None:
+        check_range(entropy_range)
         auxiliary = (official and network.has_auxiliary) or lambda_seg > 0 or lambda_ent_aux > 0
         super().__init__(network, optimizer, lambda_seg=lambda_seg, auxiliary=auxiliary)
         self.lambda_ent = {"main": lambda_ent, "aux": lambda_ent_aux}

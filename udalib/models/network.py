@@ -124,6 +124,7 @@ class SegmentationNetwork(nn.Module):
         return self.decode(self.features(images))
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """Compile encoder and decoder apart, so that features, decode and forward all run compiled code."""
-        self.encoder.compile(*args, **options)
-        self.decoder.compile(*args, **options)
+        """Compile the parts one by one, so that features, decode and forward all run compiled code."""
+        for part in (self.encoder, self.decoder, self.auxiliary):
+            if part is not None:
+                part.compile(*args, **options)

@@ -48,14 +48,20 @@ def mean_entropy(probabilities: Tensor, entropy_range: tuple[float, float] = (0.
     Raises:
         ConfigError: unless 0 <= low < high <= 1.
     """
+    check_range(entropy_range)
     low, high = entropy_range
-    if not 0 <= low < high <= 1:
-        raise ConfigError(f"entropy_range is {entropy_range}; give two numbers with 0 <= low < high <= 1.")
     entropy = pixel_entropy(probabilities)
     if (low, high) == (0.0, 1.0):
         return entropy.mean()
     kept = ((entropy >= low) & (entropy <= high)).detach()
     return (entropy * kept).sum() / kept.sum().clamp(min=1)
+
+
+def check_range(entropy_range: tuple[float, float]) -> None:
+    """Raise :class:`ConfigError` unless 0 <= low < high <= 1."""
+    low, high = entropy_range
+    if not 0 <= low < high <= 1:
+        raise ConfigError(f"entropy_range is {entropy_range}; give two numbers with 0 <= low < high <= 1.")
 
 
 def class_ratio_loss(probabilities: Tensor, ratios: Tensor, mu: float = 1.0) -> Tensor:

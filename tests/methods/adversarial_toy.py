@@ -1,0 +1,128 @@
+"""A small two-domain training for the adversarial methods, as a module and as a script for child processes.
+
+    python adversarial_toy.py FOLDER METHOD [key=value ...]
+
+Keys are those of TrainConfig, or option.NAME for one of the method.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from udalib.core.types import Batch, Sample
+from udalib.data import Stream
+from udalib.engine import Poly, Run, TrainConfig, Trainer
+from udalib.methods import create_method
+from udalib.models.network import SegmentationNetwork
+
+CLASSES, SIDE = 3, 16
+
+
+class Encoder(nn.Module):
+    """Two features at strides 2 and 4."""
+
+    channels, strides = (6, 8), (2, 4)
+
+    def __init__(self, norm: bool) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(6) if norm else nn.Identity()
+        self.second = nn.Conv2d(6, 8, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        first = self.norm(self.first(x)).tanh()
+        return [first, self.second(first).tanh()]
+
+
+class Decoder(nn.Module):
+    """A classifier on the last feature and, with two levels, one on the first."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.num_classes, self.multi_level = CLASSES, levels == 2
+        self.main = nn.Conv2d(8, CLASSES, 1)
+        self.aux = nn.Conv2d(6, CLASSES, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        logits: Tensor = self.main(features[-1])
+        return logits
+
+    def forward_all(self, features: list[Tensor]) -> tuple[Tensor, ...]:
+        return (self(features), self.aux(features[0])) if self.multi_level else (self(features),)
+
+
+def network(levels: int = 2, norm: bool = False, seed: int = 0) -> SegmentationNetwork:
+    """The same weights for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return SegmentationNetwork(Encoder(norm), Decoder(levels), align_corners=True).train()
+
+
+def method(name: str, net: SegmentationNetwork | None = None, *, lr: float = 0.1, **options: Any) -> Any:
+    """A method with small discriminators, on momentum SGD with decay."""
+    net = network() if net is None else net
+    if name != "minent":
+        options = {"discriminator_width": 4, "discriminator_depth": 2, "discriminator_lr": 1e-2, **options}
+    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=1e-2)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return create_method(name, net, optimizer, CLASSES, **options)
+
+
+class Blocks:
+    """Random blocks whose label follows brightness; the target domain is darker. Every pixel has a label."""
+
+    def __init__(self, domain: str) -> None:
+        self.name, self.step = domain, 80 if domain == "source" else 50
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, index: int) -> Sample:
+        generator = torch.Generator().manual_seed(index + self.step)
+        blocks = torch.randint(0, CLASSES, (4, 4), generator=generator)
+        label = blocks.repeat_interleave(4, 0).repeat_interleave(4, 1)
+        noise = torch.randint(0, 60, (3, SIDE, SIDE), generator=generator)
+        image = (label * self.step + noise).to(torch.uint8)
+        return {"image": image, "label": label.to(torch.uint8), "name": str(index)}
+
+
+def batches(size: int = 2, height: int = SIDE, width: int = SIDE, seed: int = 0) -> dict[str, Batch]:
+    """Random source and target batches."""
+    generator = torch.Generator().manual_seed(seed)
+    source, target = torch.rand(2, size, 3, height, width, generator=generator)
+    label = torch.randint(0, CLASSES, (size, height, width), generator=generator)
+    label[:, 0] = 255
+    return {"source": {"image": source, "label": label}, "target": {"image": target * 0.5}}
+
+
+def train(folder: str | Path | None, name: str, options: dict[str, Any] | None = None, **changes: Any) -> Any:
+    """Train (or resume) the method ``name`` for some iterations and return it."""
+    settings = {"iterations": 6, "log_every": 2, "checkpoint_every": 2, "device": "cpu", "progress": False, **changes}
+    norm = bool(settings.pop("norm", False))
+    trained = method(name, network(norm=norm), **(options or {}))
+    run = None if folder is None else Run(folder, name="toy", recipe={"method": name})
+    streams = {domain: Stream(domain, Blocks(domain), 4) for domain in ("source", "target")}
+    schedules = dict.fromkeys(trained.optimizers(), Poly(6))
+    Trainer(TrainConfig(**settings), run).fit(trained, streams, schedules=schedules)
+    return trained
+
+
+def main(arguments: list[str]) -> None:
+    """Train in a folder."""
+    folder, name, *rest = arguments
+    given = dict(item.split("=", 1) for item in rest)
+    values = {key: value if key in ("device", "precision") else ast.literal_eval(value) for key, value in given.items()}
+    options = {key.removeprefix("option."): v for key, v in values.items() if key.startswith("option.")}
+    train(folder, name, options, **{key: v for key, v in values.items() if not key.startswith("option.")})
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1:])

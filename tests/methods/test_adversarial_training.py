@@ -1,0 +1,110 @@
+"""The adversarial methods under the trainer: accumulation, processes, resume, compilation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from udalib.core.errors import CheckpointError
+from udalib.engine import TrainConfig, load_checkpoint
+from udalib.engine.setup import prepare
+from udalib.models.auxiliary import attach_auxiliary
+
+METHODS = ("adaptsegnet", "advent", "minent")
+
+
+def largest_difference(got, want) -> float:
+    """Largest difference of an entry, relative to the largest value of its tensor."""
+    pairs = [(value, want[name]) for name, value in got.items() if want[name].abs().max() > 0]
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_micro_batches_equal_one_batch(toy, name):
+    whole, halves, quarters = (toy.train(None, name, accumulate=n) for n in (1, 2, 4))
+    start = toy.method(name)
+    assert largest_difference(start.state_dict(), whole.state_dict()) > 0.01
+    # Adam's first updates are the sign of the gradient times the rate, so rounding near 0 grows
+    assert largest_difference(halves.state_dict(), whole.state_dict()) < 1e-4
+    assert largest_difference(quarters.state_dict(), whole.state_dict()) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adaptsegnet", "minent"])
+def test_two_processes_equal_one(toy, name, tmp_path):
+    one = toy.train(tmp_path / "one", name)
+    script = Path(toy.__file__)
+    command = [sys.executable, script, tmp_path / "two", name, "devices=2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    two = load_checkpoint(tmp_path / "two" / "last.ckpt")
+    assert two.iteration == 6
+    assert largest_difference(two.method, one.state_dict()) < 1e-4
+
+
+@pytest.mark.parametrize(("name", "options"), [("adaptsegnet", {}), ("advent", {"lambda_prior": 0.5}), ("minent", {})])
+def test_a_broken_run_resumes_bit_for_bit(toy, name, options, tmp_path, monkeypatch):
+    """Network with BatchNorm, discriminators, the moments of every optimiser, the prior's counts."""
+    toy.train(tmp_path / "unbroken", name, options, norm=True)
+    kind = type(toy.method(name))
+    step = kind.step
+
+    def power_cut(self, batches, iteration):
+        if iteration == 5:
+            raise RuntimeError("power cut")
+        return step(self, batches, iteration)
+
+    monkeypatch.setattr(kind, "step", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        toy.train(tmp_path / "broken", name, options, norm=True)
+    assert load_checkpoint(tmp_path / "broken" / "last.ckpt").iteration == 4
+    monkeypatch.setattr(kind, "step", step)
+    toy.train(tmp_path / "broken", name, options, norm=True)
+    got, want = (load_checkpoint(tmp_path / folder / "last.ckpt") for folder in ("broken", "unbroken"))
+    assert all(torch.equal(got.method[key], value) for key, value in want.method.items())
+    assert ("prior.counts" in want.method) == (name != "adaptsegnet")
+    assert set(want.optimizers) == set(toy.method(name, **options).optimizers())
+    for optimizer, values in want.optimizers.items():
+        for index, state in values["state"].items():
+            assert all(torch.equal(got.optimizers[optimizer]["state"][index][key], v) for key, v in state.items())
+    lines = [(tmp_path / folder / "metrics.jsonl").read_bytes() for folder in ("broken", "unbroken")]
+    assert lines[0] == lines[1]
+
+
+def test_another_number_of_levels_is_another_method(toy, tmp_path):
+    toy.train(tmp_path, "adaptsegnet", iterations=2)
+    one_level = {"lambda_seg": 0.0, "lambda_adv_aux": 0.0}
+    with pytest.raises(CheckpointError, match=r"holds optimisers .*discriminator_aux.*belongs to another recipe"):
+        toy.train(tmp_path, "adaptsegnet", one_level, iterations=2)
+
+
+def test_the_schedule_reaches_the_discriminators(toy):
+    method = toy.train(None, "adaptsegnet", iterations=3)
+    for optimizer in method.optimizers().values():
+        (group,) = optimizer.param_groups
+        assert group["lr"] == pytest.approx(group["initial_lr"] * (1 - 2 / 6) ** 0.9)
+
+
+def test_every_part_that_a_step_calls_is_compiled(toy):
+    method = toy.method("adaptsegnet", attach_auxiliary(toy.network(1), -2))
+    prepare(method, TrainConfig(iterations=1, compile=True), torch.device("cpu"), 1)
+    network = method.network
+    for module in (network.encoder, network.decoder, network.auxiliary, *method.discriminators.values()):
+        assert module._compiled_call_impl is not None
+
+
+@pytest.mark.skipif(
+    os.environ.get("UDALIB_TEST_COMPILE") != "1", reason="compiling takes minutes; set UDALIB_TEST_COMPILE=1"
+)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_compiled_methods_train_like_the_others(toy, name):
+    options = {} if name == "adaptsegnet" else {"lambda_prior": 0.5}
+    plain, compiled = (toy.train(None, name, options, iterations=2, compile=c) for c in (False, True))
+    assert set(compiled.state_dict()) == set(plain.state_dict())
+    assert largest_difference(compiled.state_dict(), plain.state_dict()) < 1e-3

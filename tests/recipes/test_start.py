@@ -1,0 +1,169 @@
+"""Recipes that start from another recipe's run: made once, shared, not needed again, and refused if it differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
+from udalib.engine.checkpoint import load_weights
+from udalib.methods import Supervised
+from udalib.methods.adaptsegnet import AdaptSegNet
+from udalib.recipes import RECIPES, Recipe, get_recipe, register, run_recipe
+from udalib.recipes.build import check
+from udalib.recipes.runner import from_record, record, run_folder
+from udalib.recipes.specs import StartSpec
+
+SOURCE, ADAPTED = "tests/start-source", "tests/start-adapted"
+SIZE = (16, 32)
+
+
+def small(recipe: Recipe, name: str, **fields: Any) -> Recipe:
+    """``recipe`` on a handful of tiny images, under another name."""
+    quick: dict[str, Any] = {"train.iterations": 4, "train.checkpoint_every": 2, "train.progress": False}
+    for stream in recipe.streams:
+        key = f"streams.{stream.name}"
+        quick |= {f"{key}.dataset.length": 4, f"{key}.dataset.size": SIZE, f"{key}.batch_size": 2}
+    quick |= {"evaluations.target.dataset.length": 2, "evaluations.target.dataset.size": SIZE}
+    presets = type(recipe.presets)(quick=quick, laptop={}, paper={})
+    return replace(recipe, name=name, evaluations=recipe.evaluations[:1], presets=presets, preset="", **fields)
+
+
+@pytest.fixture(autouse=True)
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A source recipe and an adversarial one that starts from it, tiny."""
+    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("UDALIB_RUNS", str(tmp_path / "default"))
+    register(small(RECIPES.get("streets/source-only"), SOURCE))
+    register(small(RECIPES.get("streets/adaptsegnet-single"), ADAPTED, start=StartSpec(SOURCE)))
+    yield
+    for name in (SOURCE, ADAPTED):
+        RECIPES._values.pop(name, None)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """Iterations trained by either method, and the network of the second before its first step."""
+    seen: dict[str, list[Any]] = {"source": [], "adapted": [], "first": []}
+
+    def counting(kind: type, key: str) -> None:
+        step = kind.step  # type: ignore[attr-defined]
+
+        def counted(self: Any, batches: Any, iteration: int) -> Any:
+            if not seen[key]:
+                seen["first"].append({k: v.clone() for k, v in self.network.state_dict().items()})
+            seen[key].append(iteration)
+            return step(self, batches, iteration)
+
+        monkeypatch.setattr(kind, "step", counted)
+
+    counting(Supervised, "source")
+    counting(AdaptSegNet, "adapted")
+    return seen
+
+
+def run(tmp_path: Path, name: str = ADAPTED, overrides: Any = None, seed: int = 0) -> Any:
+    return run_recipe(name, "quick", seed, "cpu", overrides, tmp_path / "runs")
+
+
+def test_the_source_run_is_made_once_shared_and_its_weights_are_where_training_starts(
+    tmp_path: Path, steps: dict[str, list[Any]]
+) -> None:
+    result = run(tmp_path)
+    assert steps["source"] == steps["adapted"] == [0, 1, 2, 3]
+    source = tmp_path / "runs" / SOURCE / "quick" / "seed0"
+    weights = load_weights(source / "last.ckpt")
+    assert {name.removeprefix("network.") for name in weights} == set(steps["first"][1])
+    assert all(torch.equal(weights[f"network.{name}"], value) for name, value in steps["first"][1].items())
+    assert result.folder == tmp_path / "runs" / ADAPTED / "quick" / "seed0"
+    before = (source / "run.json").stat().st_mtime_ns
+    other = run(tmp_path, overrides={"method.gan": "ls"})
+    assert other.folder != result.folder
+    assert steps["source"] == [0, 1, 2, 3]
+    assert (source / "run.json").stat().st_mtime_ns == before
+    run(tmp_path, SOURCE)
+    assert steps["source"] == [0, 1, 2, 3]
+    run(tmp_path, seed=1)
+    assert (source.parent / "seed1" / "last.ckpt").exists()
+
+
+def test_resuming_needs_the_source_run_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    whole = run(tmp_path / "whole")
+    step = AdaptSegNet.step
+
+    def power_cut(self: Any, batches: Any, iteration: int) -> Any:
+        if iteration == 3:
+            raise RuntimeError("power cut")
+        return step(self, batches, iteration)
+
+    monkeypatch.setattr(AdaptSegNet, "step", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(tmp_path)
+    monkeypatch.setattr(AdaptSegNet, "step", step)
+    shutil.rmtree(tmp_path / "runs" / SOURCE)
+    resumed = run(tmp_path)
+    assert not (tmp_path / "runs" / SOURCE).exists()
+    assert resumed.results == whole.results
+    a, b = (load_weights(result.folder / "last.ckpt") for result in (resumed, whole))
+    assert all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+def test_a_finished_run_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(tmp_path)
+    monkeypatch.setattr("udalib.recipes.runner.start_weights", lambda *_: pytest.fail("started again"))
+    assert run(tmp_path).results == first.results
+
+
+def test_an_attached_auxiliary_head_keeps_its_own_start(tmp_path: Path, steps: dict[str, list[Any]]) -> None:
+    run(tmp_path, overrides={"network.auxiliary": -2, "method.lambda_seg": 0.1})
+    source, adapted = steps["first"]
+    added = set(adapted) - set(source)
+    assert added
+    assert all(name.startswith("auxiliary.") for name in added)
+
+
+def test_another_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds another network .*decoder.*must have the same network"):
+        run(tmp_path, overrides={"network.width": 24})
+    (failed,) = (tmp_path / "runs" / ADAPTED).rglob("run.json")
+    assert json.loads(failed.read_text())["status"] == "failed"
+
+
+def test_the_record_names_what_the_run_started_from() -> None:
+    recipe = get_recipe(ADAPTED, "quick")
+    plain = record(recipe)
+    assert plain["start"] == {"recipe": SOURCE}
+    assert len(plain["start_fingerprint"]) >= 6
+    assert record(from_record(json.loads(json.dumps(plain)))) == plain
+    assert "start_fingerprint" not in record(get_recipe(SOURCE, "quick"))
+    assert run_folder(recipe, "out") == Path("out") / ADAPTED / "quick" / "seed0"
+
+
+def test_a_changed_source_recipe_is_another_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = record(get_recipe(ADAPTED, "quick"))
+    step = AdaptSegNet.step
+    monkeypatch.setattr(AdaptSegNet, "step", lambda self, b, i: step(self, b, i) if i < 3 else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path)
+    source = RECIPES.get(SOURCE)
+    monkeypatch.setitem(RECIPES._values, SOURCE, replace(source, optimizer=replace(source.optimizer, lr=1e-4)))
+    after = record(get_recipe(ADAPTED, "quick"))
+    assert [key for key in after if after[key] != before[key]] == ["start_fingerprint"]
+    with pytest.raises(CheckpointError, match="cannot resume with a changed recipe: start_fingerprint"):
+        run(tmp_path)
+
+
+def test_what_is_refused_before_anything_is_loaded() -> None:
+    recipe = get_recipe(ADAPTED, "quick")
+    with pytest.raises(UnknownNameError, match="nowhere"):
+        check(replace(recipe, start=StartSpec("nowhere")))
+    with pytest.raises(ConfigError, match="starts from a run of 'tests/start-source' at its own preset, and has none"):
+        check(replace(recipe, preset=""))
