@@ -153,23 +153,6 @@ def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
-@pytest.fixture
-def real_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Miniature trees of GTA5, Cityscapes and CamVid in their own layouts."""
-    root, rng = tmp_path / "data", np.random.default_rng(0)
-    for i in range(4):
-        save(root / f"gta/images/{i:05d}.png", rng.integers(0, 255, (60, 110, 3)))
-        save(root / f"gta/labels/{i:05d}.png", rng.choice([7, 8, 11, 23, 26], (60, 110)))
-        name = f"cityscapes/{{}}/val/town/town_{i:06d}_000019"
-        save(root / f"{name.format('leftImg8bit')}_leftImg8bit.png", rng.integers(0, 255, (64, 128, 3)))
-        save(root / f"{name.format('gtFine')}_gtFine_labelIds.png", rng.choice([7, 11, 26], (64, 128)))
-        for split, sequence in (("train", "0016E5"), ("train", "0001TP"), ("test", "0001TP"), ("test", "Seq05VD")):
-            save(root / f"camvid/images/{split}/{sequence}_{i + 10:05d}.png", rng.integers(0, 255, (48, 64, 3)))
-            save(root / f"camvid/labels/{split}/{sequence}_{i + 10:05d}.png", rng.choice([0, 3, 5, 11], (48, 64)))
-    monkeypatch.setenv("UDALIB_DATA", str(root))
-    return root
-
-
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [

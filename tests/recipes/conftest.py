@@ -1,0 +1,42 @@
+"""Miniature trees of real data sets, each in its own layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def real_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four images each of GTA5, SYNTHIA, Cityscapes (train and val), Cross-City and CamVid (by sequence)."""
+    root, rng = tmp_path / "data", np.random.default_rng(0)
+
+    def pair(image: str, label: str, ids: list[int], size: tuple[int, int] = (64, 128)) -> None:
+        save(root / image, rng.integers(0, 255, (*size, 3)))
+        if label:
+            save(root / label, rng.choice(ids, size))
+
+    for i in range(4):
+        pair(f"gta/images/{i:05d}.png", f"gta/labels/{i:05d}.png", [7, 8, 11, 23, 26], (60, 110))
+        pair(f"synthia/RGB/{i:07d}.png", f"synthia/parsed_LABELS/{i:07d}.png", [1, 2, 3, 8, 14, 16], (60, 100))
+        for split in ("train", "val"):
+            place, name = f"cityscapes/{{}}/{split}/town", f"town_{i:06d}_000019_{{}}.png"
+            image = place.format("leftImg8bit") + "/" + name.format("leftImg8bit")
+            pair(image, place.format("gtFine") + "/" + name.format("gtFine_labelIds"), [7, 11, 22, 26, 27])
+        for city in ("Rome", "Rio", "Tokyo", "Taipei"):
+            pair(f"crosscity/{city}/Images/Train/{i}.png", "", [])
+            pair(f"crosscity/{city}/Images/Test/{i}.png", f"crosscity/{city}/Labels/Test/{i}_eval.png", [7, 12, 26])
+        for split, sequence in (("train", "0016E5"), ("train", "0001TP"), ("test", "0001TP"), ("test", "Seq05VD")):
+            name = f"{split}/{sequence}_{i + 10:05d}.png"
+            pair(f"camvid/images/{name}", f"camvid/labels/{name}", [0, 3, 5, 11], (48, 64))
+    monkeypatch.setenv("UDALIB_DATA", str(root))
+    return root
