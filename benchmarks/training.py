@@ -24,7 +24,7 @@ from udalib.engine import OptimizerSpec, TrainConfig, build_optimizer
 from udalib.engine.machine import describe_device, now, versions
 from udalib.engine.runtime import FabricRuntime, make_fabric
 from udalib.engine.setup import prepare, to_channels_last, torch_settings
-from udalib.methods import count_parameters
+from udalib.methods import Method, count_parameters
 from udalib.methods.supervised import Supervised
 from udalib.models import create_network
 
@@ -53,16 +53,20 @@ class Variant:
 
 def build(network_name: str, config: TrainConfig, batch: dict[str, Any], seed: int) -> tuple[Callable[[], Any], int]:
     """A callable that trains one step and returns its loss, and the number of parameters."""
-    fabric = make_fabric(config)
-    fabric.launch()
     torch.manual_seed(seed)
     network = create_network(network_name, num_classes=19)
     method = Supervised(network, build_optimizer(OptimizerSpec(), network.named_parameters()))
+    return stepper(method, config, {"source": dict(batch)}), count_parameters(method)
+
+
+def stepper(method: Method, config: TrainConfig, batches: dict[str, Any]) -> Callable[[], Any]:
+    """Set ``method`` up as the trainer does; the callable trains one step on ``batches`` and returns its loss."""
+    fabric = make_fabric(config)
+    fabric.launch()
     runtime = FabricRuntime(fabric)
     method.runtime = runtime
     prepare(method, config, fabric.device, world_size=1)
     method.train()
-    batches = {"source": dict(batch)}
     if config.channels_last:
         to_channels_last(batches)
 
@@ -70,7 +74,7 @@ def build(network_name: str, config: TrainConfig, batch: dict[str, Any], seed: i
         runtime.begin(0)
         return method.step(batches, 0)["loss"]
 
-    return step, count_parameters(method)
+    return step
 
 
 def synchronise(device: torch.device) -> None:

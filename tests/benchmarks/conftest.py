@@ -37,3 +37,8 @@ def effect() -> ModuleType:
 @pytest.fixture(scope="session")
 def gpu() -> ModuleType:
     return load("gpu")
+
+
+@pytest.fixture(scope="session")
+def adversarial() -> ModuleType:
+    return load("adversarial")
