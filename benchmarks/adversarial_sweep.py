@@ -25,13 +25,14 @@ RESULT = Path(__file__).parent / "results" / "adversarial-sweep.json"
 BASE = "streets/source-only"
 CONTROL = "streets/adversarial-control"
 LAMBDAS = (0.001, 0.003, 0.01, 0.03, 0.1)
+COARSE = (0.001, 0.01, 0.1)
 #: recipe -> what a reader calls the variant, and its values of lambda
 VARIANTS: dict[str, tuple[dict[str, str], tuple[float, ...]]] = {
     CONTROL: ({"space": "output", "levels": "single", "gan": "vanilla"}, (0.0,)),
     "streets/adaptsegnet-single": ({"space": "output", "levels": "single", "gan": "vanilla"}, LAMBDAS),
     "streets/adaptsegnet-feature": ({"space": "feature", "levels": "single", "gan": "vanilla"}, LAMBDAS),
-    "streets/adaptsegnet-ls": ({"space": "output", "levels": "single", "gan": "ls"}, LAMBDAS),
-    "streets/adaptsegnet-multi": ({"space": "output", "levels": "multi", "gan": "vanilla"}, LAMBDAS),
+    "streets/adaptsegnet-ls": ({"space": "output", "levels": "single", "gan": "ls"}, COARSE),
+    "streets/adaptsegnet-multi": ({"space": "output", "levels": "multi", "gan": "vanilla"}, COARSE),
 }
 LOSSES = ("loss_seg_main", "loss_adv_main", "loss_d_main_source", "loss_d_main_target")
 
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run what has not finished; 1 if a run failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--iterations", type=int, default=240)
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
