@@ -71,6 +71,8 @@ class TestVerdict:
         written = [t.get_text() for t in figure.axes[2].texts]
         assert len(written) == 8 * 16
         assert (written[0], written[-1]) == ("10", "90")
+        inks = [t.get_color() for t in figure.axes[2].texts]
+        assert (inks[0], inks[64], inks[-1]) == ("white", "black", "white")
         assert not figure.axes[0].patches
 
     def test_cells_lie_over_the_pixels_they_belong_to(self, label, probability):
@@ -200,7 +202,7 @@ class TestGame:
     def test_the_discriminators_loss_is_the_mean_of_its_halves(self, run):
         figure = viz.game_curves({"one": run})
         assert figure.axes[2].lines[0].get_ydata() == pytest.approx([0.7, 0.5, 0.3])
-        assert "healthy: 0.2 to 0.5, say the maintainers" in texts(figure)
+        assert "healthy on their data, say the maintainers: 0.2 to 0.5" in texts(figure)
         assert texts(figure).count("undecided (vanilla)") == 2
 
     def test_seeds_are_thin_lines_under_their_mean(self, run):
@@ -264,7 +266,7 @@ class TestSweep:
 
     def test_weight_0_is_the_control_of_every_variant(self, sweep):
         figure = viz.sweep_curves(sweep, weight=0.0, space="feature")
-        assert figure.get_suptitle() == "lambda = 0 (control)"
+        assert figure.get_suptitle() == "lambda = 0: the control, the same for every variant"
         assert len(figure.axes[0].get_legend().get_texts()) == 1
 
     def test_what_was_not_run_is_said(self, sweep):

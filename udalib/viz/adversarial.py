@@ -117,7 +117,12 @@ def _cells(axes: Axes, picture: NDArray[np.uint8], probability: NDArray[np.float
     bar.ax.set_yticklabels(["0 source", "0.5 undecided", "1 target"], fontsize=7)
     for (row, column), value in np.ndenumerate(probability) if columns <= 16 else ():
         x, y = (column + 0.5) * width / columns - 0.5, (row + 0.5) * height / rows - 0.5
-        axes.text(x, y, f"{100 * value:.0f}", ha="center", va="center", fontsize=6)
+        axes.text(x, y, f"{100 * value:.0f}", ha="center", va="center", fontsize=6, color=_ink(value))
+
+
+def _ink(probability: float) -> str:
+    """Readable on the colour of ``probability``: both ends of the colour map are dark."""
+    return "white" if abs(probability - 0.5) > 0.35 else "black"
 
 
 def _mark(

@@ -60,10 +60,11 @@ def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve]) -> None
     axes.plot(x, y, **style, linewidth=1.8, markersize=5, markevery=every, label=f"{name} ({count})")
 
 
-def add_reference(axes: Axes, text: str, value: float) -> None:
-    """Draw a dotted horizontal line at ``value`` with ``text`` at its right end."""
+def add_reference(axes: Axes, text: str, value: float, *, below: bool = False) -> None:
+    """Draw a dotted horizontal line at ``value`` with ``text`` at its right end, above or below it."""
     axes.axhline(value, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
-    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    side = "top" if below else "bottom"
+    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=8)
 
 
 def smooth(values: Sequence[float], window: int) -> NDArray[np.float64]:

@@ -118,7 +118,7 @@ def sweep_curves(
         tidy(panel, grid="y")
     for panel in axes[1:]:
         panel.set_ylim(0, None)
-    what = "lambda = 0 (control)" if weight == 0 else f"{variant}, lambda = {weight:g}"
+    what = "lambda = 0: the control, the same for every variant" if weight == 0 else f"{variant}, lambda = {weight:g}"
     figure.suptitle(what, fontsize=11)
     return figure
 
