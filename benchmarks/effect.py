@@ -54,6 +54,7 @@ SETS = {
             "streets/adabn",
             "streets/adversarial-control",
             "streets/adaptsegnet-single",
+            "streets/adaptsegnet-deep",
             "streets/adaptsegnet-multi",
             "streets/adaptsegnet-ls",
             "streets/adaptsegnet-feature",

@@ -16,6 +16,7 @@ DEPTH = 3
 METHODS = {
     "adversarial-control": adversary("adaptsegnet", DEPTH, 0.0),
     "adaptsegnet-single": adversary("adaptsegnet", DEPTH, 0.03),
+    "adaptsegnet-deep": adversary("adaptsegnet", 5, 0.03),
     "adaptsegnet-ls": adversary("adaptsegnet", DEPTH, 0.03, gan="ls"),
     "adaptsegnet-multi": adversary("adaptsegnet", DEPTH, 0.03, lambda_seg=0.1, lambda_adv_aux=0.006),
     "adaptsegnet-feature": adversary("adaptsegnet", DEPTH, 0.01, space="feature"),
