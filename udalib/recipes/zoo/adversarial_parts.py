@@ -16,7 +16,7 @@ from udalib.recipes.specs import MethodSpec, Recipe, ScheduleSpec, StartSpec, St
 SUMMARIES = {
     "adversarial-control": "The adversarial training with weight 0: what longer training on both streams does.",
     "adaptsegnet-single": "AdaptSegNet, one level: soft-max maps of the target are to look like those of the source.",
-    "adaptsegnet-deep": "AdaptSegNet, one level, discriminator of the published depth: it sees the whole image at once.",
+    "adaptsegnet-deep": "AdaptSegNet, one level, a discriminator of the published depth, which sees the whole image.",
     "adaptsegnet-ls": "AdaptSegNet, one level, with the least-squares criterion.",
     "adaptsegnet-multi": "AdaptSegNet, two levels; the auxiliary one on the second to last feature.",
     "adaptsegnet-feature": "AdaptSegNet's ablation: the encoder's last feature is judged instead of the output.",
