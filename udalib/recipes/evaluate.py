@@ -145,7 +145,7 @@ def published_numbers(recipe: Recipe, spec: EvaluationSpec) -> tuple[Published, 
     """Numbers of others that ``recipe`` answers to on this evaluation; none for a part of its images."""
     if spec.dataset.limit is not None:
         return ()
-    return tuple(number for number in recipe.published if number.metric.startswith(f"{spec.name}/"))
+    return tuple(number for number in recipe.published if number.evaluation == spec.name)
 
 
 def _checkpoint(model: Model, whole: bool, weight: float) -> dict[str, Any]:
