@@ -1,8 +1,12 @@
-"""A synthetic sweep over lambda, in the form that benchmarks/adversarial_sweep.py writes."""
+"""A synthetic sweep over lambda, as benchmarks/adversarial_sweep.py writes it; scripts in processes of their own."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import runpy
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +48,36 @@ def sweep_file(sweep_data: dict[str, Any], tmp_path: Path) -> Path:
     path = tmp_path / "sweep.json"
     path.write_text(json.dumps(sweep_data), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def start_script() -> Callable[..., Any]:
+    """Start a script, its arguments in ARGUMENTS, forked from a server that has imported torch and lightning."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "lightning.fabric", "torch.utils.tensorboard", "udalib.engine"])
+
+    def start(script: Path, *arguments: str) -> Any:
+        call = {"init_globals": {"ARGUMENTS": list(arguments)}, "run_name": "__main__"}
+        process = context.Process(target=runpy.run_path, args=(str(script),), kwargs=call)
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def under_torchrun() -> Callable[..., None]:
+    """Two processes with the environment that torchrun gives them (torchrun itself would import torch once more)."""
+
+    def run(start: Callable[..., Any], folder: str, *arguments: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        common = ["WORLD_SIZE=2", "LOCAL_WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", f"MASTER_PORT={port}", "GROUP_RANK=0"]
+        common += ["TORCHELASTIC_RUN_ID=test", *arguments]
+        children = [start(folder, f"RANK={rank}", f"LOCAL_RANK={rank}", *common) for rank in range(2)]
+        for child in children:
+            child.join(200)
+        assert [child.exitcode for child in children] == [0, 0]
+
+    return run

@@ -1,11 +1,10 @@
-"""The toy training, importable by tests and run as a script by child processes; children that start in a moment."""
+"""The toy training, importable by tests and run as a script by child processes."""
 
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
-import runpy
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,15 +27,6 @@ def toy() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def start_child() -> Any:
-    """Start the toy training in a process forked from a server that has imported torch and lightning already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "lightning.fabric", "torch.utils.tensorboard", "udalib.engine"])
-
-    def start(*arguments: str) -> Any:
-        call = {"init_globals": {"ARGUMENTS": list(arguments)}, "run_name": "__main__"}
-        process = context.Process(target=runpy.run_path, args=(str(SCRIPT),), kwargs=call)
-        process.start()
-        return process
-
-    return start
+def start_child(start_script: Any) -> Any:
+    """Start the toy training in a process of its own."""
+    return partial(start_script, SCRIPT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -118,19 +117,6 @@ def test_the_trainer_hands_over_a_runtime(toy):
     assert torch.equal(method.runtime.average(value), value)
 
 
-def under_torchrun(start_child, *arguments: str) -> None:
-    """Two processes with the environment that torchrun gives them (torchrun itself would import torch once more)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    common = ["WORLD_SIZE=2", "LOCAL_WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", f"MASTER_PORT={port}", "GROUP_RANK=0"]
-    common += ["TORCHELASTIC_RUN_ID=test", *arguments[1:]]
-    children = [start_child(arguments[0], f"RANK={rank}", f"LOCAL_RANK={rank}", *common) for rank in range(2)]
-    for child in children:
-        child.join(200)
-    assert [child.exitcode for child in children] == [0, 0]
-
-
 def assert_equal_runs(folder: Path, one: nn.Module, one_folder: Path) -> None:
     two, want = load_checkpoint(folder / "last.ckpt"), load_checkpoint(one_folder / "last.ckpt")
     assert largest_difference(two.method, one.state_dict()) < 1e-5
@@ -157,7 +143,7 @@ def test_two_processes_of_fabric_give_the_numbers_of_one(toy, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_of_torchrun_stop_together_and_resume(toy, tmp_path, start_child):
+def test_two_processes_of_torchrun_stop_together_and_resume(toy, tmp_path, start_child, under_torchrun):
     one, _ = toy.train(tmp_path / "one", **SETTINGS)
     folder = tmp_path / "two"
     under_torchrun(start_child, str(folder), *ARGUMENTS, "stop=9")
@@ -168,7 +154,7 @@ def test_two_processes_of_torchrun_stop_together_and_resume(toy, tmp_path, start
 
 
 @pytest.mark.slow
-def test_two_processes_resume_exactly_with_batch_norm_and_dropout(tmp_path, start_child):
+def test_two_processes_resume_exactly_with_batch_norm_and_dropout(tmp_path, start_child, under_torchrun):
     """Statistics and dropout differ between processes; a stop in the middle of a log window must not show."""
     settings = ["batch_size=8", "iterations=20", "log_every=5"]
     under_torchrun(start_child, str(tmp_path / "unbroken"), *settings)

@@ -1,13 +1,13 @@
 """A small two-domain training for the adversarial methods, as a module and as a script for child processes.
 
-    python adversarial_toy.py FOLDER METHOD [key=value ...]
+    python adversarial_toy.py FOLDER [VARIABLE=value ...] METHOD ...
 
-Keys are those of TrainConfig, or option.NAME for one of the method.
+VARIABLES of the environment; each METHOD is trained in FOLDER/METHOD.
 """
 
 from __future__ import annotations
 
-import ast
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,13 @@ def train(folder: str | Path | None, name: str, options: dict[str, Any] | None =
 
 def main(arguments: list[str]) -> None:
     """Train in a folder."""
-    folder, name, *rest = arguments
-    given = dict(item.split("=", 1) for item in rest)
-    values = {key: value if key in ("device", "precision") else ast.literal_eval(value) for key, value in given.items()}
-    options = {key.removeprefix("option."): v for key, v in values.items() if key.startswith("option.")}
-    train(folder, name, options, **{key: v for key, v in values.items() if not key.startswith("option.")})
+    folder, *rest = arguments
+    os.environ.update(dict(item.split("=", 1) for item in rest if "=" in item))
+    for name in rest:
+        if "=" not in name:
+            train(Path(folder) / name, name)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1:])
+    main(globals().get("ARGUMENTS") or sys.argv[1:])

@@ -62,11 +62,10 @@ def test_one_step_is_the_sum_of_the_equations(toy, name):
     logs = method.step(data, 0)
     network, discriminators = twin.network, twin.discriminators
     look = {"adaptsegnet": lambda z: z.softmax(1), "advent": lambda z: self_information(z.softmax(1))}[name]
-    up = (
-        lambda images: [  # noqa: E731
-            resize(z, images.shape[-2:], True) for z in network.decode_all(network.features(images))
-        ]
-    )
+
+    def up(images):
+        return [resize(z, images.shape[-2:], True) for z in network.decode_all(network.features(images))]
+
     source, target = up(data["source"]["image"]), up(data["target"]["image"])
     label = data["source"]["label"]
     seg = [F.cross_entropy(z, label, ignore_index=255) for z in source]

@@ -103,6 +103,9 @@ def test_evidence_is_what_the_two_methods_differ_in(toy):
     adaptsegnet, advent = (toy.method(name) for name in ADVERSARIAL)
     torch.testing.assert_close(adaptsegnet.evidence(logits), logits.softmax(1))
     torch.testing.assert_close(advent.evidence(logits), self_information(logits.softmax(1)))
+    low = logits.bfloat16()
+    for method in (adaptsegnet, advent):  # the soft-max too is taken in float32
+        assert torch.equal(method.evidence(low), method.evidence(low.float()))
     assert next(iter(adaptsegnet.discriminators["main"].state_dict())) == "conv1.weight"
     assert next(iter(advent.discriminators["main"].state_dict())) == "0.weight"
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from udalib.core.errors import CheckpointError
-from udalib.engine import TrainConfig, load_checkpoint
+from udalib.engine import TrainConfig, load_checkpoint, read_run
 from udalib.engine.setup import prepare
 from udalib.models.auxiliary import attach_auxiliary
 
@@ -35,16 +34,13 @@ def test_micro_batches_equal_one_batch(toy, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["adaptsegnet", "minent"])
-def test_two_processes_equal_one(toy, name, tmp_path):
-    one = toy.train(tmp_path / "one", name)
-    script = Path(toy.__file__)
-    command = [sys.executable, script, tmp_path / "two", name, "devices=2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    two = load_checkpoint(tmp_path / "two" / "last.ckpt")
-    assert two.iteration == 6
-    assert largest_difference(two.method, one.state_dict()) < 1e-4
+def test_two_processes_equal_one(toy, tmp_path, start_script, under_torchrun):
+    names = ("adaptsegnet", "minent")
+    under_torchrun(partial(start_script, Path(toy.__file__)), str(tmp_path), *names)
+    for name in names:
+        two = load_checkpoint(tmp_path / name / "last.ckpt")
+        assert read_run(tmp_path / name).data["device"]["processes"] == 2
+        assert largest_difference(two.method, toy.train(None, name).state_dict()) < 1e-4
 
 
 @pytest.mark.parametrize(("name", "options"), [("adaptsegnet", {}), ("advent", {"lambda_prior": 0.5}), ("minent", {})])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
 from udalib.engine.checkpoint import load_weights
 from udalib.methods import Supervised
 from udalib.methods.adaptsegnet import AdaptSegNet
-from udalib.recipes import RECIPES, Recipe, get_recipe, register, run_recipe
+from udalib.recipes import RECIPES, Recipe, get_recipe, list_recipes, run_recipe
 from udalib.recipes.build import check
 from udalib.recipes.runner import from_record, record, run_folder
 from udalib.recipes.specs import StartSpec
@@ -36,15 +35,14 @@ def small(recipe: Recipe, name: str, **fields: Any) -> Recipe:
 
 
 @pytest.fixture(autouse=True)
-def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source recipe and an adversarial one that starts from it, tiny."""
     monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("UDALIB_RUNS", str(tmp_path / "default"))
-    register(small(RECIPES.get("streets/source-only"), SOURCE))
-    register(small(RECIPES.get("streets/adaptsegnet-single"), ADAPTED, start=StartSpec(SOURCE)))
-    yield
-    for name in (SOURCE, ADAPTED):
-        RECIPES._values.pop(name, None)
+    list_recipes()  # reads the recipes in
+    source = small(RECIPES.get("streets/source-only"), SOURCE)
+    adapted = small(RECIPES.get("streets/adaptsegnet-single"), ADAPTED, start=StartSpec(SOURCE))
+    for recipe in (source, adapted):
+        monkeypatch.setitem(RECIPES._values, recipe.name, recipe)
 
 
 @pytest.fixture
