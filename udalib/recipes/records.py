@@ -32,6 +32,7 @@ class Entry:
         device: in words.
         precision: of the forward passes.
         iterations: budget of training.
+        start: recipe whose run this one went on from, "" for none; that run's iterations and time are not in these.
         batch: global batch size of each stream, in words.
         seconds: wall time of training, None if unknown.
         ended: when it finished, as a sortable text.
@@ -51,6 +52,7 @@ class Entry:
     device: str = "unknown"
     precision: str = ""
     iterations: int = 0
+    start: str = ""
     batch: str = ""
     seconds: float | None = None
     ended: str = ""
@@ -112,6 +114,7 @@ def _entry(record: RunRecord) -> Entry:
         device=_device(data.get("device", {})),
         precision=str(config.get("precision", "")),
         iterations=int(config.get("iterations", 0)),
+        start=str((recipe.get("start") or {}).get("recipe", "")),
         batch=" + ".join(f"{stream['batch_size']} {stream['name']}" for stream in recipe.get("streams", [])),
         seconds=_seconds(data),
         ended=str(data.get("ended", "")),

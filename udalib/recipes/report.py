@@ -164,6 +164,7 @@ def _group_dict(group: Group) -> dict[str, Any]:
         "seeds": list(group.seeds),
         "device": group.devices,
         "iterations": run.iterations,
+        "after": run.start,
         "batch": run.batch,
         "minutes": _rounded(group.minutes),
         "ours": {metric: _spread_dict(spread) for metric, spread in group.scores().items()},

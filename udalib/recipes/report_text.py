@@ -42,10 +42,16 @@ def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     for group in report.groups:
         scores = group.scores()
         row = [titles[id(group)], group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
-        row += [" ".join(map(str, group.seeds)), str(group.first.iterations), group.first.batch]
+        row += [" ".join(map(str, group.seeds)), _budget(group), group.first.batch]
         row += ["" if group.minutes is None else f"{group.minutes:.1f}", group.devices]
         rows.append(row + [_published_text(group)] * with_published)
     return header, rows
+
+
+def _budget(group: Group) -> str:
+    """Iterations, and the recipe whose run they went on from."""
+    run = group.first
+    return f"{run.iterations} after {run.start}" if run.start else str(run.iterations)
 
 
 def _metric_title(metric: str) -> str:
@@ -154,11 +160,11 @@ def _csv(report: Report, classes: bool) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     head = ["whose", "recipe", "preset", "overrides", "metric", "class", "mean", "std", "seeds"]
-    writer.writerow([*head, "iterations", "device", "source"])
+    writer.writerow([*head, "iterations", "after", "device", "source"])
     for group in to_dict(report)["groups"]:
         overrides = " ".join(f"{key}={value}" for key, value in group["overrides"].items())
         start = [group["recipe"], group["preset"], overrides]
-        end = [" ".join(map(str, group["seeds"])), group["iterations"], group["device"], ""]
+        end = [" ".join(map(str, group["seeds"])), group["iterations"], group["after"], group["device"], ""]
         for metric, spread in group["ours"].items():
             writer.writerow(["ours", *start, metric, "", spread["mean"], spread["std"], *end])
         for evaluation, table in group["classes"].items() if classes else ():
@@ -166,12 +172,12 @@ def _csv(report: Report, classes: bool) -> str:
                 values = ["", ""] if spread is None else [spread["mean"], spread["std"]]
                 writer.writerow(["ours", *start, f"{evaluation}/iou", name, *values, *end])
         for item in group["published"]:
-            row = ["published", *start[:1], "", "", item["metric"], "", item["value"], "", "", "", ""]
+            row = ["published", *start[:1], "", "", item["metric"], "", item["value"], "", "", "", "", ""]
             source = f"{item['source']} {item['note']}".strip()
             writer.writerow([*row, source])
             metric = f"{item['metric'].split('/')[0]}/iou"
             for name, iou in item["classes"].items() if classes else ():
-                writer.writerow(["published", start[0], "", "", metric, name, iou, "", "", "", "", source])
+                writer.writerow(["published", start[0], "", "", metric, name, iou, "", "", "", "", "", source])
     return out.getvalue()
 
 
