@@ -24,8 +24,8 @@ from udalib.engine.records import read_run
 RESULT = Path(__file__).parent / "results" / "adversarial-sweep.json"
 BASE = "streets/source-only"
 CONTROL = "streets/adversarial-control"
-LAMBDAS = (0.001, 0.003, 0.01, 0.03, 0.1)
-COARSE = (0.001, 0.01, 0.1)
+LAMBDAS = (0.001, 0.01, 0.1, 1.0)
+COARSE = (0.01, 0.1)
 #: recipe -> what a reader calls the variant, and its values of lambda
 VARIANTS: dict[str, tuple[dict[str, str], tuple[float, ...]]] = {
     CONTROL: ({"space": "output", "levels": "single", "gan": "vanilla"}, (0.0,)),
@@ -39,8 +39,8 @@ LOSSES = ("loss_seg_main", "loss_adv_main", "loss_d_main_source", "loss_d_main_t
 
 def overrides(variant: str, weight: float, iterations: int) -> tuple[str, ...]:
     """Shorter runs with frequent, smaller evaluations; the auxiliary level gets a fifth of the main one's lambda."""
-    words = [f"method.lambda_adv={weight}", f"train.iterations={iterations}", f"train.evaluate_every={iterations // 6}"]
-    words += [f"train.log_every={iterations // 12}", "evaluations.target.dataset.limit=100"]
+    words = [f"method.lambda_adv={weight}", f"train.iterations={iterations}", f"train.evaluate_every={iterations // 4}"]
+    words += [f"train.log_every={iterations // 16}", "evaluations.target.dataset.limit=100"]
     words += ["evaluations.source.dataset.limit=20"]
     return (*words, f"method.lambda_adv_aux={weight / 5}") if VARIANTS[variant][0]["levels"] == "multi" else (*words,)
 
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run what has not finished; 1 if a run failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--iterations", type=int, default=240)
+    parser.add_argument("--iterations", type=int, default=160)
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
