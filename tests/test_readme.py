@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from udalib.analysis.comparison import effects_markdown
 from udalib.cli.app import run_command
 from udalib.recipes import get_recipe, parse_assignments
 
@@ -81,9 +82,22 @@ def test_results_in_the_readme_are_those_of_the_committed_records(record):
     rows = [line for line in README.splitlines() if line.startswith("| ")]
     assert groups
     for group in groups:
-        (row,) = [r for r in rows if r.startswith(f"| {group['recipe']} |")]
+        (row,) = [r for r in rows if r.startswith(f"| {group['recipe']} | {group['preset']} |")]
         shown = [tuple(map(float, pair)) for pair in re.findall(r"([\d.]+) ± ([\d.]+)", row)]
         kept = [(value["mean"], value["std"]) for value in group["ours"].values()]
         assert len(shown) == len(kept)
         for pair in kept:  # the record has two decimals, the page one
             assert any(pair == pytest.approx(other, abs=0.056) for other in shown), (group["recipe"], pair, row)
+
+
+@pytest.mark.parametrize("record", ["streets-adversarial.json", "camvid-adversarial.json"])
+def test_effects_in_the_readme_are_those_of_the_committed_records(record):
+    """The table over the control, word for word."""
+    kept = json.loads((ROOT / "benchmarks" / "results" / record).read_text())
+    assert not kept["failed"]
+    control = kept["effects"][-1]["baseline"]
+    assert control.endswith("adversarial-control")
+    over_control = [effect for effect in kept["effects"] if effect["baseline"] == control]
+    table = effects_markdown({**kept, "effects": over_control, "not_compared": []}).split("\n\n")[0]
+    assert table in README
+    assert kept["command"] in README
