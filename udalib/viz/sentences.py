@@ -38,19 +38,22 @@ The interval lies above 0: a gain.
 def sensitivity_sentence(sweep: Sweep) -> str:
     """Is the output space less sensitive to lambda than the feature space, as AdaptSegNet's authors say?
 
-    Both with one level and the vanilla loss, over the weights and seeds that both have: the span is the best final
-    target mIoU over lambda minus the worst.
+    Both with one level and the vanilla loss, over the weights that both have and the seeds that were run with all of
+    these: the span is the best final target mIoU over lambda minus the worst.
 
     Raises:
-        ConfigError: the sweep lacks one of the two spaces, or a seed at a common lambda.
+        ConfigError: fewer than two common weights, or no seed that was run with all of them.
     """
-    output, feature = Variant(space="output"), Variant(space="feature")
-    weights = [w for w in sweep.weights_of(output) if w in sweep.weights_of(feature)]
-    if len(weights) < 2:
-        raise ConfigError("the sweep needs two or more values of lambda that both spaces share.")
-    one, other = _finals(sweep, output, weights), _finals(sweep, feature, weights)
-    spans = [float(np.ptp(scores.mean(axis=1))) for scores in (one, other)]
-    seeds = one.shape[1]
+    spaces = Variant(space="output"), Variant(space="feature")
+    weights = [w for w in sweep.weights_of(spaces[0]) if w in sweep.weights_of(spaces[1])]
+    cells = [{run.seed: run.miou[-1] for run in sweep.select(v, w)} for v in spaces for w in weights]
+    common = set.intersection(*map(set, cells)) if len(weights) > 1 else set()
+    if not common:
+        raise ConfigError("the sweep needs two or more values of lambda that both spaces share, with a common seed.")
+    scores = np.asarray([[cell[seed] for seed in sorted(common)] for cell in cells])
+    one, other = scores[: len(weights)], scores[len(weights) :]
+    spans = [float(np.ptp(each.mean(axis=1))) for each in (one, other)]
+    seeds = len(common)
     more = int((np.ptp(other, axis=0) > np.ptp(one, axis=0)).sum())
     agreement = {
         seeds: "All seeds agree with the paper's claim that the output space is less sensitive.",
@@ -71,11 +74,3 @@ def selection_sentence(sweep: Sweep) -> str:
         f"Over {len(bonus)} runs with {places} evaluations each, the best one lies {np.mean(bonus):.1f} points above "
         f"the last on average, and {max(bonus):.1f} at most."
     )
-
-
-def _finals(sweep: Sweep, variant: Variant, weights: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Final target mIoU (weights, seeds)."""
-    rows = [sweep.select(variant, weight) for weight in weights]
-    if len({tuple(run.seed for run in row) for row in rows}) > 1:
-        raise ConfigError(f"the runs of {variant} do not have the same seeds at every lambda; finish the sweep.")
-    return np.asarray([[run.miou[-1] for run in row] for row in rows])
