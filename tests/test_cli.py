@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -293,3 +294,17 @@ def test_the_installed_command_exists() -> None:
     )
     assert done.returncode == 0
     assert done.stdout.startswith("streets/adabn")
+
+
+def test_run_remarks_on_batches_without_a_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"name": "streets/advent", "status": "failed", "seed": 0}))
+    lines = [{"iteration": 10 * i, "kind": "train", "unlabelled_batches": share} for i, share in enumerate((0.5, 0.0))]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = SimpleNamespace(folder=folder, method=None)
+    monkeypatch.setattr("udalib.cli.run.run_recipe", lambda *_: done)
+    assert main(["run", "streets/advent", "--preset", "quick"]) == 0
+    assert "25.0% of the source batches had no labelled pixel" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from udalib.core.errors import ConfigError, UdalibError, unknown_name
+from udalib.engine.records import read_run
 from udalib.recipes import (
     PRESETS,
     get_recipe,
@@ -99,7 +100,7 @@ def run(
             result = run_recipe(name, preset, seed, device, overrides, out, resume)
             folders.append(result.folder)
             state = "trained" if result.method is not None else "had finished before"
-            print(f"{name} {preset} seed {seed}: {state}, {result.folder}", flush=True)
+            print(f"{name} {preset} seed {seed}: {state}, {result.folder}{_unlabelled(result.folder)}", flush=True)
         except UdalibError as error:
             if len(seeds) == 1:
                 raise
@@ -108,3 +109,11 @@ def run(
     if folders:
         print("\n" + render(summarise(read_entries(folders)), classes=False))
     return 1 if failed else 0
+
+
+def _unlabelled(folder: Path) -> str:
+    """A remark on source batches without a single valid pixel, if the method counted any; their loss is 0."""
+    counted = [line["unlabelled_batches"] for line in read_run(folder).metrics() if "unlabelled_batches" in line]
+    if not any(counted):
+        return ""
+    return f"; {sum(counted) / len(counted):.1%} of the source batches had no labelled pixel: check labels and crops"
