@@ -159,6 +159,8 @@ class MinEnt(Alignment):
 class ClassRatioPrior(nn.Module):
     """The class-ratio prior with the class shares of the source labels seen so far.
 
+    Shares are those of one micro-batch, so with gradient accumulation the prior is not that of the whole batch.
+
     Args:
         num_classes: C.
         weight: of the loss; 0 does nothing.

@@ -19,6 +19,7 @@ from udalib.recipes.specs import (
     Recipe,
     SamplerSpec,
     ScheduleSpec,
+    StartSpec,
     StreamSpec,
     TransformSpec,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "RunResult",
     "SamplerSpec",
     "ScheduleSpec",
+    "StartSpec",
     "StreamSpec",
     "TransformSpec",
     "apply_overrides",
