@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,14 +13,9 @@ SCRIPT = Path(__file__).with_name("toy_training.py")
 
 
 @pytest.fixture(scope="session")
-def toy() -> ModuleType:
+def toy(load_script: Any) -> ModuleType:
     """The module tests/engine/toy_training.py."""
-    spec = importlib.util.spec_from_file_location("udalib_toy_training", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    module: ModuleType = load_script(SCRIPT)
     return module
 
 
