@@ -101,3 +101,12 @@ def test_effects_in_the_readme_are_those_of_the_committed_records(record):
     table = effects_markdown({**kept, "effects": over_control, "not_compared": []}).split("\n\n")[0]
     assert table in README
     assert kept["command"] in README
+
+
+def test_the_control_is_told_apart_from_the_adversary():
+    kept = json.loads((ROOT / "benchmarks" / "results" / "streets-adversarial.json").read_text())
+    pair = ("streets/adversarial-control", "streets/source-only")
+    (gain,) = [e["mean"] for e in kept["effects"] if (e["recipe"], e["baseline"]) == pair]
+    assert f"The control itself lies {gain:.1f} points above source-only" in README
+    others = [e["mean"] for e in kept["effects"] if e["baseline"] == pair[0]]
+    assert max(others) < gain
