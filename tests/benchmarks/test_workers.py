@@ -70,7 +70,8 @@ def test_no_more_than_jobs_run_at_a_time(run, tmp_path):
 
 def test_whatever_stops_the_loop_interrupts_the_workers_and_waits_for_them(run, tmp_path):
     program = (
-        "import time, pathlib\n"
+        "import time, pathlib, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job inherits "ignored"
         f"try:\n  pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)\n"
         f"except KeyboardInterrupt:\n  time.sleep(0.2); pathlib.Path({str(tmp_path / 'saved')!r}).touch()"
     )
