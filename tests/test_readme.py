@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from udalib.analysis.comparison import effects_markdown
+from udalib.analysis.sweeps import load_sweep
 from udalib.cli.app import run_command
 from udalib.recipes import get_recipe, parse_assignments
+from udalib.viz import sensitivity_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -110,3 +113,15 @@ def test_the_control_is_told_apart_from_the_adversary():
     assert f"The control itself lies {gain:.1f} points above source-only" in README
     others = [e["mean"] for e in kept["effects"] if e["baseline"] == pair[0]]
     assert max(others) < gain
+
+
+def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():
+    sweep = load_sweep(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")
+    assert sensitivity_sentence(sweep) in README
+    (control,) = [v for v in sweep.variants if (v.space, v.levels, v.gan) == ("output", "single", "vanilla")]
+    (feature,) = [v for v in sweep.variants if v.space == "feature"]
+
+    def mean(variant, weight):
+        return statistics.fmean(run.miou[-1] for run in sweep.select(variant, weight))
+
+    assert all(mean(feature, weight) < mean(control, 0.0) for weight in sweep.weights_of(feature) if weight)
