@@ -20,6 +20,7 @@ from effect import is_finished, task, with_starts
 from udalib.core.files import write_json
 from udalib.engine.machine import now, versions
 from udalib.engine.records import read_run
+from udalib.recipes.runner import finished_results
 
 RESULT = Path(__file__).parent / "results" / "adversarial-sweep.json"
 BASE = "streets/source-only"
@@ -67,8 +68,8 @@ def curves(folder: Path) -> dict[str, list[Any]]:
 
 def summary(runs: list[tuple[Task, dict[str, Any]]], options: argparse.Namespace) -> dict[str, Any]:
     """The record of what has finished."""
-    starts = {work.start: work.recipe.train.seed for work, _ in runs if work.start}
-    reference = [read_run(folder).results["target/miou"] for folder in starts if folder and is_finished_folder(folder)]
+    starts = dict.fromkeys(work.start for work, _ in runs if work.start)
+    reference = [found["target/miou"] for folder in starts if (found := finished_results(folder)) is not None]
     return {
         "benchmark": "adversarial adaptation on the streets over lambda",
         "what": "Target mIoU in percent on 100 validation images of the streets; single-thread CPU runs from the "
@@ -80,11 +81,6 @@ def summary(runs: list[tuple[Task, dict[str, Any]]], options: argparse.Namespace
         "reference": {BASE: {"target/miou": [round(100 * value, 2) for value in reference]}},
         "runs": [{**title, **curves(work.folder)} for work, title in runs if is_finished(work)],
     }
-
-
-def is_finished_folder(folder: Path) -> bool:
-    """True if ``folder`` holds a finished run."""
-    return (folder / "run.json").exists() and read_run(folder).status == "finished"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,8 +103,12 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
         write_json(options.out, summary(runs, options))
 
-    with terminated_like_interrupted():
-        run_all([t for t in with_starts([w for w, _ in runs], options) if not is_finished(t)], options, done)
+    try:
+        with terminated_like_interrupted():
+            run_all([t for t in with_starts([w for w, _ in runs], options) if not is_finished(t)], options, done)
+    except KeyboardInterrupt:
+        print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
+        return 130
     write_json(options.out, summary(runs, options))
     print(f"{len(runs) - len(failed)} of {len(runs)} runs, written to {options.out}")
     return 1 if failed else 0

@@ -35,6 +35,11 @@ def effect() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def adversarial_sweep() -> ModuleType:
+    return load("adversarial_sweep")
+
+
+@pytest.fixture(scope="session")
 def gpu() -> ModuleType:
     return load("gpu")
 

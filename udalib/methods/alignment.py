@@ -20,8 +20,8 @@ LEVELS = ("main", "aux")
 class Alignment(Method):
     """Segmentation of the source on one or two levels; subclasses add what they want of target images.
 
-    Source and target go through the network in forward passes of their own, so that BatchNorm normalises each domain
-    by its own batch. Put into one batch, adversarial alignment fails on the streets.
+    Source and target go through the network in forward passes of their own, as in the published codes, so that
+    BatchNorm normalises each domain by its own batch.
 
     Args:
         network: its auxiliary level is ``decode_all``'s second output.

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
+from udalib.ops.losses import at_least_float32
 
 GanLoss = Literal["vanilla", "ls"]
 
@@ -36,7 +37,7 @@ def gan_loss(verdict: Tensor, domain: float, kind: GanLoss = "vanilla") -> Tenso
     (0.6931, 1.0)
     """
     check_gan(kind)
-    verdict = verdict.float() if verdict.dtype in (torch.float16, torch.bfloat16) else verdict
+    verdict = at_least_float32(verdict)
     label = torch.full_like(verdict, domain)
     return F.mse_loss(verdict, label) if kind == "ls" else F.binary_cross_entropy_with_logits(verdict, label)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from udalib.core.errors import ConfigError
+from udalib.ops.losses import at_least_float32
 
 _TINY = 1e-30  # inside the logarithm, as published: representable in float32, not in float16
 
@@ -29,7 +30,7 @@ def self_information(probabilities: Tensor) -> Tensor:
     >>> self_information(torch.full((1, 4, 1, 1), 0.25)).flatten().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    p = probabilities.float() if probabilities.dtype in (torch.float16, torch.bfloat16) else probabilities
+    p = at_least_float32(probabilities)
     return -p * torch.log2(p + _TINY) / math.log2(p.shape[1])
 
 
@@ -53,7 +54,7 @@ def mean_entropy(probabilities: Tensor, entropy_range: tuple[float, float] = (0.
     entropy = pixel_entropy(probabilities)
     if (low, high) == (0.0, 1.0):
         return entropy.mean()
-    kept = ((entropy >= low) & (entropy <= high)).detach()
+    kept = (entropy >= low) & (entropy <= high)
     return (entropy * kept).sum() / kept.sum().clamp(min=1)
 
 

@@ -49,7 +49,7 @@ def cross_entropy(
     _check(logits, label, reduction)
     label = label.long()
     label = label.masked_fill(label < 0, ignore_index)
-    loss = F.cross_entropy(_at_least_float32(logits), label, class_weight, ignore_index=ignore_index, reduction="none")
+    loss = F.cross_entropy(at_least_float32(logits), label, class_weight, ignore_index=ignore_index, reduction="none")
     total = (loss if pixel_weight is None else loss * pixel_weight).sum()
     if reduction == "all_mean":
         return total / label.numel()
@@ -75,7 +75,8 @@ def _valid_mass(label: Tensor, class_weight: Tensor | None, ignore_index: int) -
     return class_weight[label.masked_fill(~valid, 0)].mul(valid).sum()
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` itself, or as float32 if it has 16 bits: what a logarithm or a sum over many pixels needs."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 

@@ -1,7 +1,8 @@
 """AdaptSegNet and ADVENT on the embedded streets: 500 iterations from the source-only model of the same seed.
 
-A plain transfer of the published setting does not help here: its discriminator judges patches of 94 pixels, more than
-the whole height of a 64 x 128 picture. Depth 3 judges 22. The weights were chosen on seed 10, which no result uses.
+A discriminator of the published depth judges patches of 94 pixels, more than the whole height of a 64 x 128 picture,
+and does harm at this lambda (``adaptsegnet-deep``). Depth 3 judges 22. Lambdas were chosen on seed 10, which no result
+uses; that of the deep variant was taken over, and the feature space was tried with one.
 ``streets/adversarial-control`` is the same training with weight 0: the difference to it, not to source-only, is what
 the adversary does, because longer training and target batches in BatchNorm help by themselves.
 """
