@@ -7,8 +7,8 @@ from torchvision.transforms.v2 import functional as tv
 
 from udalib.core.errors import ConfigError
 from udalib.data import ColorJitter, Draws, GaussianBlur, HorizontalFlip, PilResize, RandomCrop
-from udalib.data.photometric import blur, jitter, kernel_length
 from udalib.data.transforms import varied
+from udalib.ops.photometric import blur, jitter, kernel_length
 
 
 def draws(count, iteration=0):

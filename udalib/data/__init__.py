@@ -1,10 +1,10 @@
 """Label spaces, real data sets, splits, samplers, transforms and streams."""
 
+from udalib.core.draws import Draws
 from udalib.data.check import check_dataset
 from udalib.data.clips import Clips
 from udalib.data.collate import as_batch, as_sample, collate
 from udalib.data.datasets import DATASETS, create_dataset, from_manifest
-from udalib.data.draws import Draws
 from udalib.data.files import SegmentationFiles
 from udalib.data.folder import SegmentationFolder
 from udalib.data.labels import (

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
-from torchvision.transforms.v2 import functional as tv
 
+from udalib.core.draws import Draws
 from udalib.core.types import Batch
-from udalib.data.draws import Draws
+from udalib.ops.photometric import blur, jitter
 
 
 @dataclass(frozen=True)
@@ -20,8 +16,8 @@ class ColorJitter:
     """Torchvision's colour jitter: with probability ``p``, the four adjustments in a random order.
 
     Factors of brightness, contrast and saturation are uniform in [max(0, 1 - x), 1 + x], the hue shift in
-    [-hue, hue] turns (at most 0.5); each sample has its own factors and order. (DAFormer's kornia 0.5.8 ADDS
-    brightness and scales contrast without a mean: another transform.)
+    [-hue, hue] turns (at most 0.5); each sample has its own factors and order. (DAFormer's own jitter is another
+    transform: :class:`udalib.methods.augmentation.StrongAugmentation`.)
     """
 
     brightness: float = 0.2
@@ -43,22 +39,6 @@ class ColorJitter:
         return {**batch, "image": torch.stack(images)}
 
 
-_ADJUST: tuple[Callable[[Tensor, float], Tensor], ...] = (
-    tv.adjust_brightness,
-    tv.adjust_contrast,
-    tv.adjust_saturation,
-    tv.adjust_hue,
-)
-
-
-def jitter(image: Tensor, order: list[int], factors: tuple[float, float, float, float]) -> Tensor:
-    """Adjust an image (3, H, W) in ``order``: 0 brightness, 1 contrast, 2 saturation, 3 hue; neutral ones are left."""
-    for kind in order:
-        if factors[kind] != (0.0 if kind == 3 else 1.0):
-            image = _ADJUST[kind](image, factors[kind])
-    return image
-
-
 @dataclass(frozen=True)
 class GaussianBlur:
     """Blur float images with probability ``p``, sigma uniform in ``sigma`` pixels for each sample.
@@ -77,28 +57,3 @@ class GaussianBlur:
             return dict(batch)
         mask = chosen.to(image.device, non_blocking=True).view(-1, *[1] * (image.ndim - 1))
         return {**batch, "image": torch.where(mask, blur(image, sigmas), image)}
-
-
-def kernel_length(side: int) -> int:
-    """Odd kernel length for an image side: ceil(side / 10), less one if that is even.
-
-    >>> kernel_length(512)
-    51
-    """
-    length = math.ceil(0.1 * side)
-    return length if length % 2 else length - 1
-
-
-def blur(image: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur of float (B, C, H, W) with ``sigma`` (B,): weights exp(-x^2 / (2 sigma^2)), normalised."""
-    batch, channels, height, width = image.shape
-    flat = image.reshape(1, batch * channels, height, width)
-    sigma = sigma.to(image.device, image.dtype, non_blocking=True)
-    for axis, side in ((2, height), (3, width)):
-        half = kernel_length(side) // 2
-        offsets = torch.arange(-half, half + 1, device=image.device, dtype=image.dtype)
-        weights = torch.softmax(-(offsets**2) / (2 * sigma[:, None] ** 2), dim=1).repeat_interleave(channels, 0)
-        shape = (batch * channels, 1, -1, 1) if axis == 2 else (batch * channels, 1, 1, -1)
-        margins = [0, 0, half, half] if axis == 2 else [half, half, 0, 0]
-        flat = F.conv2d(F.pad(flat, margins, mode="reflect"), weights.view(shape), groups=batch * channels)
-    return flat.view_as(image)

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
 from udalib.core.seeding import derive_seed
 from udalib.core.types import Batch, Sample
 from udalib.data.collate import as_batch, as_sample, collate
-from udalib.data.draws import Draws
 from udalib.data.loading import load_in_order
 from udalib.data.samplers import Sampler, ShuffleSampler
 

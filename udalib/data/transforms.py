@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Batch
 from udalib.data import geometry
-from udalib.data.draws import Draws
 from udalib.data.labels import mapping
 
 

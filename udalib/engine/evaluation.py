@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import IGNORE_INDEX, Batch, Sample
-from udalib.data.draws import Draws
 from udalib.data.labels import LabelSpace, mapping
 from udalib.data.stream import MapDataset, Transform
 from udalib.engine.inference import Inference, Predict, Whole, resize_logits

@@ -9,13 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def resize(x: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
-    """Bilinear resize of (B, C, h, w) to ``size`` = (H, W); returns ``x`` itself when the size is right already."""
-    if tuple(x.shape[-2:]) == tuple(size):
-        return x
-    return F.interpolate(x, (size[0], size[1]), mode="bilinear", align_corners=align_corners)
-
-
 class ConvNormAct(nn.Module):
     """Convolution, BatchNorm, ReLU: (B, C, H, W) -> (B, C', H / stride, W / stride).
 

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct, SeparableConvNormAct, classifier, resize
+from udalib.models.blocks import ConvNormAct, SeparableConvNormAct, classifier
 from udalib.models.registry import DECODERS
+from udalib.ops.resize import resize
 
 
 @DECODERS.register("dlv3p")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct, LinearEmbedding, classifier, resize
+from udalib.models.blocks import ConvNormAct, LinearEmbedding, classifier
 from udalib.models.registry import DECODERS
+from udalib.ops.resize import resize
 
 
 @DECODERS.register("segformer")

@@ -58,6 +58,12 @@ class Draws:
         """float32 (B,), standard normal."""
         return self._each(lambda g: torch.randn((), generator=g))
 
+    def noise(self, *shape: int) -> Tensor:
+        """float32 (B, *shape), uniform in [0, 1)."""
+        if not self.generators:
+            return torch.empty(0, *shape)
+        return torch.stack([torch.rand(shape, generator=g) for g in self.generators])
+
     def permutation(self, n: int) -> Tensor:
         """int64 (B, n), a random order of 0 .. n-1 for each sample."""
         if not self.generators:
