@@ -48,6 +48,37 @@ def test_unknown_control_and_value_are_refused(explorer):
         explorer.draw(name="middle")
 
 
+def test_several_takes_any_of_its_options():
+    control = viz.Several("Classes", ("road", "car", "sky"), ("car",))
+    assert control.sweep() == [(), ("road",), ("car",), ("sky",), ("road", "car", "sky")]
+    seen = []
+
+    def pick(classes):
+        seen.append(classes)
+        return draw(0, "a", True)
+
+    explorer = viz.Explorer("Pick", pick, {"classes": control})
+    explorer.draw(classes=("road", "sky"))
+    with pytest.raises(ConfigError, match=r"'classes' cannot be \('raod',\); it takes a tuple of any of"):
+        explorer.draw(classes=("raod",))
+    with pytest.raises(ConfigError, match="cannot be 'road'"):
+        explorer.draw(classes="road")
+    sheet = explorer.contact_sheet(classes=[(), ("road", "sky")])
+    assert [axes.get_title() for axes in sheet.axes] == ["Classes: none", "Classes: road + sky"]
+    assert seen[0] == ("road", "sky")
+
+
+def test_several_is_a_list_that_takes_many(explorer):
+    pytest.importorskip("ipywidgets")
+    control = viz.Several("Classes", ("road", "car"), ("car",))
+    box = viz.Explorer("Pick", lambda classes: draw(len(classes) * 5, "a", True), {"classes": control}).widget()
+    before = box.children[-1].value
+    assert box.children[1].value == ("car",)
+    box.children[1].value = ("road", "car")
+    assert box.children[-2].value == ""
+    assert box.children[-1].value != before
+
+
 def test_contact_sheet_has_a_captioned_panel_for_each_combination(explorer):
     sheet = explorer.contact_sheet(shift=[0, 15], name=["left", "right"], columns=3)
     titles = [axes.get_title() for axes in sheet.axes if axes.get_title()]

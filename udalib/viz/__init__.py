@@ -6,7 +6,7 @@ from udalib.viz.appearance import output_space
 from udalib.viz.attention import attention_figure, energy_radius, receptive_field_figure
 from udalib.viz.curves import curves, smooth
 from udalib.viz.effects import effects_figure
-from udalib.viz.explorers import Choice, Explorer, Slider, Stops, Toggle
+from udalib.viz.explorers import Choice, Explorer, Several, Slider, Stops, Toggle
 from udalib.viz.flow import flow_figure, flow_to_rgb, flow_wheel
 from udalib.viz.games import game_curves
 from udalib.viz.labels import colorize, legend, overlay, present_ids
@@ -24,6 +24,7 @@ __all__ = [
     "EntropyExplorer",
     "Explorer",
     "Picture",
+    "Several",
     "Slider",
     "Stops",
     "SweepExplorer",

@@ -15,70 +15,22 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from udalib.core.errors import ConfigError, unknown_name
+from udalib.viz.controls import (
+    Choice,
+    Control,
+    Several,
+    Slider,
+    Stops,
+    Toggle,
+    accepts,
+    describe_range,
+    make_front,
+    value_text,
+)
 from udalib.viz.theme import Picture, new_figure, show_image, to_array, to_png
 
+__all__ = ["Choice", "Control", "Explorer", "Several", "Slider", "State", "Stops", "Toggle"]
 
-@dataclass(frozen=True)
-class Slider:
-    """A number from ``low`` to ``high`` in steps of ``step``; an integer slider has three integers."""
-
-    label: str
-    low: float
-    high: float
-    step: float
-    default: float
-
-    def sweep(self) -> list[float]:
-        """Every value the control can take."""
-        count = round((self.high - self.low) / self.step)
-        values = [self.low + i * self.step for i in range(count + 1)]
-        return [int(v) for v in values] if self.whole else [round(v, 10) for v in values]
-
-    @property
-    def whole(self) -> bool:
-        """Whether the slider gives integers."""
-        return all(isinstance(v, int) for v in (self.low, self.high, self.step, self.default))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of some named options."""
-
-    label: str
-    options: tuple[str, ...]
-    default: str
-
-    def sweep(self) -> list[str]:
-        """Every option."""
-        return list(self.options)
-
-
-@dataclass(frozen=True)
-class Stops:
-    """One of some numbers in any spacing, on a slider that stops at each of them."""
-
-    label: str
-    values: tuple[float, ...]
-    default: float
-
-    def sweep(self) -> list[float]:
-        """Every value."""
-        return list(self.values)
-
-
-@dataclass(frozen=True)
-class Toggle:
-    """On or off."""
-
-    label: str
-    default: bool = False
-
-    def sweep(self) -> list[bool]:
-        """Both values."""
-        return [False, True]
-
-
-Control = Slider | Stops | Choice | Toggle
 State = Mapping[str, Any]
 
 
@@ -108,8 +60,10 @@ class Explorer:
         for name, value in state.items():
             if name not in self.controls:
                 raise unknown_name("control", name, self.controls)
-            if value not in self.controls[name].sweep():
-                raise ConfigError(f"control {name!r} cannot be {value!r}; it takes {_range(self.controls[name])}.")
+            if not accepts(self.controls[name], value):
+                raise ConfigError(
+                    f"control {name!r} cannot be {value!r}; it takes {describe_range(self.controls[name])}."
+                )
         return self.figure(**{**self.defaults, **state})
 
     def sweep(self) -> Iterator[dict[str, Any]]:
@@ -126,7 +80,9 @@ class Explorer:
         names = list(values)
         states = [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values.values())]
         images = [to_array(self.draw(**state)) for state in states]
-        captions = [", ".join(f"{self.controls[n].label}: {_text(v)}" for n, v in state.items()) for state in states]
+        captions = [
+            ", ".join(f"{self.controls[n].label}: {value_text(v)}" for n, v in state.items()) for state in states
+        ]
         columns = min(columns or self.sheet_columns, len(images))
         rows = -(-len(images) // columns)
         height, across = np.max([image.shape[:2] for image in images], axis=0)
@@ -141,7 +97,7 @@ class Explorer:
     def widget(self) -> Any:
         """Return the live panel (an ipywidgets box); needs the extra ``notebooks``."""
         widgets = _ipywidgets()
-        fronts = {name: _front(widgets, control) for name, control in self.controls.items()}
+        fronts = {name: make_front(widgets, control) for name, control in self.controls.items()}
         picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         message = widgets.HTML()
 
@@ -160,15 +116,6 @@ class Explorer:
         return widgets.VBox([heading, *fronts.values(), message, picture])
 
 
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _range(control: Control) -> str:
-    values = control.sweep()
-    return f"{values[0]} to {values[-1]} in steps of {control.step}" if isinstance(control, Slider) else str(values)
-
-
 def _ipywidgets() -> Any:
     try:
         import ipywidgets
@@ -177,18 +124,3 @@ def _ipywidgets() -> Any:
             "live explorers need ipywidgets: pip install 'udalib[notebooks]'. contact_sheet() works without."
         ) from error
     return ipywidgets
-
-
-def _front(widgets: Any, control: Control) -> Any:
-    look = {"style": {"description_width": "20em"}, "layout": widgets.Layout(width="46em")}
-    if isinstance(control, Choice):
-        return widgets.Dropdown(options=control.options, value=control.default, description=control.label, **look)
-    if isinstance(control, Stops):
-        options = [(f"{value:g}", value) for value in control.values]
-        limits = {"options": options, "value": control.default, "continuous_update": False}
-        return widgets.SelectionSlider(description=control.label, **limits, **look)
-    if isinstance(control, Toggle):
-        return widgets.Checkbox(value=control.default, description=control.label, indent=False)
-    kind = widgets.IntSlider if control.whole else widgets.FloatSlider
-    limits = {"min": control.low, "max": control.high, "step": control.step, "value": control.default}
-    return kind(description=control.label, continuous_update=False, **limits, **look)
