@@ -19,7 +19,7 @@ from udalib.models import (
 )
 
 IN_CHANNELS = (8, 16, 24, 32)
-WITHOUT_ARGUMENT = [name for name in list_encoders() if name != "timm"]
+WITHOUT_ARGUMENT = [name for name in list_encoders() if name not in ("timm", "vit_pyramid")]
 
 
 def parameters(build, name):

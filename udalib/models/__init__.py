@@ -28,6 +28,7 @@ from udalib.models.registry import (
 from udalib.models.resnet import ResNet
 from udalib.models.streets_net import LightFPN, StreetsEncoder
 from udalib.models.timm_encoder import TimmEncoder
+from udalib.models.vit_pyramid import ViTPyramid
 
 __all__ = [
     "CAFFE",
@@ -56,6 +57,7 @@ __all__ = [
     "StreetsEncoder",
     "TimmEncoder",
     "UPerHead",
+    "ViTPyramid",
     "attention_maps",
     "create_decoder",
     "create_encoder",
