@@ -17,7 +17,7 @@ class ColorJitter:
 
     Factors of brightness, contrast and saturation are uniform in [max(0, 1 - x), 1 + x], the hue shift in
     [-hue, hue] turns (at most 0.5); each sample has its own factors and order. (DAFormer's own jitter is another
-    transform: :class:`udalib.methods.augmentation.StrongAugmentation`.)
+    transform: :class:`udalib.ops.augmentation.StrongAugmentation`.)
     """
 
     brightness: float = 0.2

@@ -51,7 +51,9 @@ class Loop:
             group.setdefault("initial_lr", group["lr"])
         self.rank, self.world_size, self.device = fabric.global_rank, fabric.world_size, fabric.device
         half = config.precision == "16-mixed" and fabric.device.type == "cuda"
-        self.runtime = FabricRuntime(fabric, clip=config.clip, accumulate=config.accumulate, half=half)
+        self.runtime = FabricRuntime(
+            fabric, clip=config.clip, accumulate=config.accumulate, half=half, seed=config.seed
+        )
         self.window = LogWindow(lenient=half)
         self.recorder = Recorder(run if self.rank == 0 else None, self.device)
         self.stop = StopSignal()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
 from udalib.engine.config import TrainConfig
 
@@ -77,14 +78,17 @@ class FabricRuntime:
         clip: largest gradient norm over one optimiser's parameters; None = no clipping.
         accumulate: micro-batches in one iteration.
         half: float16 on a GPU, where losses are scaled; one scale for all optimisers, adapted once an iteration.
+        seed: of the run, for what the method draws.
     """
 
-    def __init__(self, fabric: Any, *, clip: float | None = None, accumulate: int = 1, half: bool = False) -> None:
+    def __init__(
+        self, fabric: Any, *, clip: float | None = None, accumulate: int = 1, half: bool = False, seed: int = 0
+    ) -> None:
         self.fabric = fabric
         self.clip = clip
         self.accumulate = accumulate
-        self.is_accumulating = False
-        self._first = True
+        self.seed = seed
+        self._micro = 0
         self._stash: dict[int, list[Tensor | None]] = {}
         self._stepped: set[int] = set()
         self._agreed: set[int] = set()
@@ -93,9 +97,27 @@ class FabricRuntime:
 
     def begin(self, micro: int) -> None:
         """Announce micro-batch ``micro`` of an iteration (called by the trainer)."""
-        self._first = micro == 0
-        self.is_accumulating = micro < self.accumulate - 1
+        self._micro = micro
         self._stepped.clear()
+
+    @property
+    def is_first(self) -> bool:
+        """True in the first micro-batch of an iteration."""
+        return self._micro == 0
+
+    @property
+    def is_accumulating(self) -> bool:
+        """True in every micro-batch of an iteration but the last."""
+        return self._micro < self.accumulate - 1
+
+    def draws(self, purpose: str, iteration: int, samples: int) -> Draws:
+        """See :meth:`udalib.methods.Runtime.draws`."""
+        first = (self.fabric.global_rank * self.accumulate + self._micro) * samples
+        return Draws.for_batch(self.seed, f"method/{purpose}", iteration, range(first, first + samples))
+
+    def shared_draws(self, purpose: str, iteration: int) -> Draws:
+        """See :meth:`udalib.methods.Runtime.shared_draws`."""
+        return Draws.for_batch(self.seed, f"method/{purpose}", iteration, [-1])
 
     def end_iteration(self) -> None:
         """Adapt the loss scale once an iteration, so that all optimisers of one iteration share one scale."""
@@ -164,7 +186,7 @@ class FabricRuntime:
         self._stepped.add(id(optimizer))
         parameters = _parameters(optimizer)
         before = self._stash.pop(id(optimizer), None)
-        if before is not None and not self._first:
+        if before is not None and not self.is_first:
             for parameter, earlier in zip(parameters, before, strict=True):
                 if earlier is not None:
                     parameter.grad = earlier if parameter.grad is None else parameter.grad.add_(earlier)

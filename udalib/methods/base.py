@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from udalib.core.draws import Draws
 from udalib.core.types import Batch, Logs
 
 
@@ -23,7 +24,21 @@ class Runtime(Protocol):
 
     @property
     def is_accumulating(self) -> bool:
-        """True in every micro-batch of an iteration but the last; do once-an-iteration work (EMA) when False."""
+        """True in every micro-batch of an iteration but the last."""
+
+    @property
+    def is_first(self) -> bool:
+        """True in the first micro-batch of an iteration: the place for what is done once an iteration (EMA)."""
+
+    def draws(self, purpose: str, iteration: int, samples: int) -> Draws:
+        """Random choices for each of the ``samples`` of this micro-batch.
+
+        A function of the run's seed, ``purpose``, the iteration and the sample's place in the global batch, so that
+        two processes, or two micro-batches, draw what one big batch draws, and a resumed run what an unbroken one does.
+        """
+
+    def shared_draws(self, purpose: str, iteration: int) -> Draws:
+        """Random choices for the whole batch: one generator, the same in every process and micro-batch."""
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Context in which forward passes run in the precision of the run."""
@@ -42,9 +57,23 @@ class Runtime(Protocol):
 
 
 class LocalRuntime:
-    """One process, full precision, no accumulation: what a notebook needs to call ``method.step`` by hand."""
+    """One process, full precision, no accumulation: what a notebook needs to call ``method.step`` by hand.
+
+    Attributes:
+        seed: of the random choices.
+    """
 
     is_accumulating = False
+    is_first = True
+    seed = 0
+
+    def draws(self, purpose: str, iteration: int, samples: int) -> Draws:
+        """See :meth:`Runtime.draws`."""
+        return Draws.for_batch(self.seed, f"method/{purpose}", iteration, range(samples))
+
+    def shared_draws(self, purpose: str, iteration: int) -> Draws:
+        """See :meth:`Runtime.shared_draws`."""
+        return Draws.for_batch(self.seed, f"method/{purpose}", iteration, [-1])
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return an empty context."""

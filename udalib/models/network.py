@@ -82,6 +82,12 @@ class SegmentationNetwork(nn.Module):
         return tuple(self.encoder.channels)  # type: ignore[arg-type]
 
     @property
+    def mean_color(self) -> Tensor:
+        """RGB in [0, 1] that normalisation turns into zeros, (3, 1, 1): the colour of a hole in an image."""
+        color: Tensor = (-self._shift / self._scale)[0]  # type: ignore[operator]
+        return color.flip(0) if self.stats.bgr else color
+
+    @property
     def has_auxiliary(self) -> bool:
         """Whether :meth:`decode_all` gives more than the main logits."""
         own = getattr(self.decoder, "multi_level", hasattr(self.decoder, "forward_all"))

@@ -51,8 +51,9 @@ def thing_mask(
             f"labels of {label.shape[-2]} x {label.shape[-1]} pooled by {scale} give {tuple(pooled.shape[-2:])} "
             f"positions, the features have {tuple(size)}; use images whose sides are multiples of the encoder's stride."
         )
-    wanted = torch.tensor([i in classes for i in range(IGNORE_INDEX + 1)])
-    return wanted.to(label.device, non_blocking=True)[pooled]
+    wanted = torch.tensor([i in classes for i in range(IGNORE_INDEX + 1)]).to(label.device, non_blocking=True)
+    chosen: Tensor = wanted[pooled]
+    return chosen
 
 
 def feature_distance(features: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from udalib.core.errors import CheckpointError, ConfigError
 from udalib.core.paths import weights_root
 from udalib.core.seeding import derive_seed
 from udalib.data import Stream, label_space
-from udalib.engine.evaluation import SegmentationEvaluator
 from udalib.engine.optim import build_optimizer
 from udalib.methods import Method
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
@@ -19,7 +17,7 @@ from udalib.models.auxiliary import attach_auxiliary
 from udalib.models.load import load_published
 from udalib.models.registry import combine
 from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
-from udalib.recipes.parts import option_types, parts_of
+from udalib.recipes.parts import option_types, parameters_of, parts_of
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.specs import (
     PAIR,
@@ -32,6 +30,7 @@ from udalib.recipes.specs import (
     StreamSpec,
     WeightsSpec,
 )
+from udalib.recipes.tasks import TASKS
 
 STATS = {"imagenet": IMAGENET, "half": HALF, "caffe": CAFFE}
 
@@ -51,6 +50,8 @@ def check(recipe: Recipe) -> None:
     if recipe.start is not None:
         _check_start(recipe)
     label_space(recipe.label_space)
+    for evaluation in recipe.evaluations:
+        TASKS.get(evaluation.task)
     for part in parts_of(recipe):
         part.check_options()
     if recipe.network.name == PAIR:
@@ -76,7 +77,7 @@ def needed_streams(recipe: Recipe) -> tuple[str, ...]:
     factory, options = recipe.method.factory(), recipe.method.options
     named = {
         name: options.get(name, parameter.default)
-        for name, parameter in inspect.signature(factory).parameters.items()
+        for name, (parameter, _) in (parameters_of(factory) or {}).items()
         if name == "stream" or name.endswith("_stream")
     }
     streams = [*getattr(factory, "streams", ()), *(value for value in named.values() if isinstance(value, str))]
@@ -161,23 +162,28 @@ def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
     return spec.encoder, spec.decoder
 
 
-def continue_from(method: Method, weights: Mapping[str, Any], source: str) -> None:
-    """Give the network of ``method`` the weights of another method's network; an auxiliary head may keep its own.
+def continue_from(
+    network: SegmentationNetwork,
+    weights: Mapping[str, Any],
+    source: str,
+    part: Literal["network", "encoder"] = "network",
+) -> None:
+    """Give ``network``, or its encoder, the weights of another method's; an auxiliary head may keep its own.
 
     Raises:
-        CheckpointError: ``weights`` (a method's state dict, read from ``source``) are of another network.
+        CheckpointError: ``weights`` (a method's state dict, read from ``source``) are of another network or encoder.
     """
-    network: Any = method.network
-    state = {name.removeprefix("network."): w for name, w in weights.items() if name.startswith("network.")}
-    own = network.state_dict()
+    target, prefix = (network, "network.") if part == "network" else (network.encoder, "network.encoder.")
+    state = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+    own = target.state_dict()
     lacking = [name for name in own if name not in state and not name.startswith("auxiliary.")]
     other = [name for name, w in state.items() if name not in own or own[name].shape != w.shape]
     if lacking or other:
         raise CheckpointError(
-            f"{source} holds another network than this recipe's (it lacks {lacking[:3] or 'nothing'}; does not fit: "
-            f"{other[:3] or 'nothing'}). A recipe and the one it starts from must have the same network."
+            f"{source} holds another {part} than this recipe's (it lacks {lacking[:3] or 'nothing'}; does not fit: "
+            f"{other[:3] or 'nothing'}). A recipe and the one it starts from must have the same {part}."
         )
-    network.load_state_dict(state, strict=False)
+    target.load_state_dict(state, strict=False)
 
 
 def without_weights(spec: NetworkSpec) -> NetworkSpec:
@@ -188,16 +194,25 @@ def without_weights(spec: NetworkSpec) -> NetworkSpec:
     return dataclasses.replace(spec, weights=None, encoder=EncoderSpec.of(spec.encoder.name, **options))
 
 
-def build_method(recipe: Recipe, *, pretrained: bool = True) -> Method:
+def build_method(
+    recipe: Recipe, *, pretrained: bool = True, prepare: Callable[[SegmentationNetwork], None] | None = None
+) -> Method:
     """Method of ``recipe`` with its network and optimiser.
 
     The method's constructor gets what it asks for by name: ``network``, ``optimizer`` (of the network) and
     ``num_classes``.
 
+    Args:
+        recipe: what is built.
+        pretrained: False leaves weight files unread.
+        prepare: called with the network before the method, which may copy it, gets it: the place to load weights.
+
     Raises:
         ConfigError: the method reads a stream that the recipe lacks.
     """
     network = build_network(recipe.network, label_space(recipe.label_space).num_classes, pretrained=pretrained)
+    if prepare is not None:
+        prepare(network)
     optimizer = build_optimizer(recipe.optimizer, network.named_parameters())
     given: dict[str, Any] = {"network": network, "optimizer": optimizer, "num_classes": network.num_classes}
     accepted = option_types(recipe.method.factory()) or {}
@@ -214,24 +229,16 @@ def build_schedules(recipe: Recipe, method: Method) -> dict[str, Any]:
     return dict.fromkeys(method.optimizers(), schedule)
 
 
-def build_evaluator(spec: EvaluationSpec, space_name: str, *, align_corners: bool = False) -> SegmentationEvaluator:
+def build_evaluator(spec: EvaluationSpec, space_name: str, *, align_corners: bool = False) -> Any:
     """Evaluator of ``spec`` for a network whose classes are those of the label space ``space_name``."""
     space = label_space(space_name)
     dataset = build_dataset(spec.dataset, space.name)
     if spec.sample_transforms:
         dataset = WithImageTransforms(dataset, [transform.build() for transform in spec.sample_transforms])
-    return SegmentationEvaluator(
-        dataset,
-        space,
-        subsets={name: space.subset(name) for name in spec.subsets},
-        inference=spec.inference.build(),
-        batch_size=spec.batch_size,
-        transforms=[transform.build() for transform in spec.transforms],
-        align_corners=align_corners,
-    )
+    return TASKS.get(spec.task).evaluator(dataset, space, spec, align_corners)
 
 
-def build_evaluators(recipe: Recipe, method: Method) -> Mapping[str, SegmentationEvaluator]:
+def build_evaluators(recipe: Recipe, method: Method) -> Mapping[str, Any]:
     """Evaluators of ``recipe`` by name, the first one first; the corner convention is that of the method's network."""
     corners = bool(getattr(getattr(method, "network", None), "align_corners", False))
     space = recipe.label_space

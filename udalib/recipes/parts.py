@@ -38,9 +38,8 @@ class Part:
 
     def defaults(self) -> dict[str, Any]:
         """Values of the accepted options that are not set; those without a default are left out."""
-        accepted = self.accepted() or {}
-        parameters = inspect.signature(self.factory()).parameters
-        unset = {key: parameters[key].default for key in accepted if key not in self.options}
+        parameters = parameters_of(self.factory()) or {}
+        unset = {key: p.default for key, (p, _) in parameters.items() if key not in (*self.given, *self.options)}
         return {key: value for key, value in unset.items() if value is not inspect.Parameter.empty}
 
     def check_options(self) -> None:
@@ -56,19 +55,44 @@ class Part:
         return self.factory()(*arguments, **{**self.options, **named})
 
 
-def option_types(factory: Callable[..., Any]) -> Mapping[str, Any] | None:
-    """Keyword names of ``factory`` with their annotated types; None if it takes any keyword (``**kwargs``)."""
-    signature = inspect.signature(factory)
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
-        return None
+def parameters_of(factory: Callable[..., Any]) -> dict[str, tuple[inspect.Parameter, Any]] | None:
+    """Keywords of ``factory`` with their annotated types; None if it takes any keyword.
+
+    A class whose constructor passes ``**options`` on has the keywords of the next class in its order of bases as well:
+    that is what a method that builds on another one does.
+    """
+    found: dict[str, tuple[inspect.Parameter, Any]] = {}
+    for function in _constructors(factory) if inspect.isclass(factory) else [factory]:
+        own, open_ended = _keywords(function)
+        found = {**own, **found}
+        if not open_ended:
+            return found
+    return None
+
+
+def _constructors(kind: type) -> Iterator[Callable[..., Any]]:
+    """Constructors of ``kind`` and its bases, in the order in which ``super().__init__`` reaches them."""
+    return (base.__dict__["__init__"] for base in kind.__mro__ if "__init__" in base.__dict__)
+
+
+def _keywords(factory: Callable[..., Any]) -> tuple[dict[str, tuple[inspect.Parameter, Any]], bool]:
+    """Named parameters of one function with their types, and whether it takes any other keyword."""
+    parameters = inspect.signature(factory).parameters.values()
     function = factory.func if isinstance(factory, partial) else factory
     function = function.__init__ if inspect.isclass(function) else function
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError):  # an annotation that exists for type checkers only
         hints = {}
-    keywords = (p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_POSITIONAL)
-    return {p.name: hints.get(p.name, Any) for p in keywords}
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = {p.name: (p, hints.get(p.name, Any)) for p in parameters if p.kind not in variadic and p.name != "self"}
+    return named, any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def option_types(factory: Callable[..., Any]) -> Mapping[str, Any] | None:
+    """Keyword names of ``factory`` with their annotated types; None if it takes any keyword (``**kwargs``)."""
+    parameters = parameters_of(factory)
+    return None if parameters is None else {name: hint for name, (_, hint) in parameters.items()}
 
 
 def parts_of(spec: Any) -> Iterator[Part]:

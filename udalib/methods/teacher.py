@@ -1,0 +1,50 @@
+"""The mean teacher of self-training: an EMA of the student, run on unlabelled images."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from udalib.models.network import SegmentationNetwork
+from udalib.ops import make_teacher, resize, update_teacher
+
+
+class Teacher(nn.Module):
+    """A copy of the student that follows it and labels images.
+
+    In training it stays in TRAIN mode but for dropout and stochastic depth: BatchNorm normalises with the batch at
+    hand, target images, and its running statistics are the teacher's own (daformer sheet, section 5, step 5).
+
+    Args:
+        student: copied; parameters of the copy take no gradient.
+        alpha: cap of the EMA, see :func:`udalib.ops.ema_decay`; 0 makes the teacher the student of the last step.
+    """
+
+    def __init__(self, student: SegmentationNetwork, alpha: float) -> None:
+        super().__init__()
+        self.network = make_teacher(student)
+        self.alpha = alpha
+
+    def follow(self, student: SegmentationNetwork, iteration: int) -> None:
+        """Move towards ``student``; call it once an iteration, before anything is learned."""
+        update_teacher(self.network, student, iteration, self.alpha)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, C, H, W) of images (B, 3, H, W) in [0, 1], at their size."""
+        return resize(self.network(images), images.shape[-2:], self.network.align_corners)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; what drops at random stays off."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":  # timm's class, and ours
+                module.training = False
+        return self
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile the network's parts."""
+        self.network.compile(*args, **options)
