@@ -21,8 +21,9 @@ from udalib.data.labels import (
 from udalib.data.loading import load_in_order
 from udalib.data.manifests import Manifest, manifest, manifest_names
 from udalib.data.photometric import ColorJitter, GaussianBlur
+from udalib.data.rare_class import RareClassSampler, class_probabilities
 from udalib.data.report import KINDS, Defect, Report
-from udalib.data.samplers import Sampler, SequentialSampler, ShuffleSampler
+from udalib.data.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
 from udalib.data.stats import ClassStatistics, class_counts, compute_class_statistics
 from udalib.data.stream import MapDataset, Stream, Transform
 from udalib.data.transforms import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize
@@ -31,6 +32,7 @@ __all__ = [
     "DATASETS",
     "KINDS",
     "SUBSETS",
+    "ClassRequirement",
     "ClassStatistics",
     "Clips",
     "ColorJitter",
@@ -46,6 +48,7 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "RareClassSampler",
     "Report",
     "Resize",
     "Sampler",
@@ -59,6 +62,7 @@ __all__ = [
     "as_sample",
     "check_dataset",
     "class_counts",
+    "class_probabilities",
     "collate",
     "compute_class_statistics",
     "create_dataset",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udalib.core.errors import DataError
+from udalib.core.seeding import derive_seed
 from udalib.core.types import Sample
 from udalib.data.labels import LabelSpace
 from udalib.data.reading import FileError, read_ids, read_image
@@ -85,6 +86,16 @@ class SegmentationFiles:
                 f"{self.name}: {self.items[index].name} has no label in this split; choose a labelled split."
             )
         return torch.from_numpy(self.form.table[read_ids(path, self.form.decode, self.form.space)])
+
+    def identity(self) -> str:
+        """Changes when the label files, their order or what their ids mean change: a key for what is counted once."""
+        parts: list[str | int] = [self.label_space.name, self.form.decode, self.form.table.tobytes().hex()]
+        for item in self.items:
+            parts.append(item.name)
+            if item.label is not None and item.label.is_file():
+                status = item.label.stat()
+                parts += [item.label.as_posix(), status.st_size, status.st_mtime_ns]
+        return f"{self.name}-{derive_seed(*parts):016x}"
 
     def label_file(self, index: int) -> str:
         """Label path of one item relative to the root, with forward slashes: its key in the class statistics."""

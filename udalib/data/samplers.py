@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from udalib.core.errors import DataError
 from udalib.core.seeding import numpy_generator
+
+
+@dataclass(frozen=True)
+class ClassRequirement:
+    """What a transformed sample must show: more than ``more_than`` pixels of the class ``train_id``."""
+
+    train_id: int
+    more_than: float
+
+    def met_by(self, label: Tensor) -> bool:
+        """Whether a label (..., H, W) shows enough of the class."""
+        return int((label == self.train_id).sum()) > self.more_than
 
 
 class Sampler(ABC):
@@ -17,6 +31,13 @@ class Sampler(ABC):
     @abstractmethod
     def indices(self, start: int, count: int) -> list[int]:
         """Item indices at the global stream positions ``start`` .. ``start + count - 1``."""
+
+    def requirement(self, position: int) -> ClassRequirement | None:
+        """What the sample at ``position`` must show after the sample transforms; a stream repeats them until it does.
+
+        A pure function of the position like :meth:`indices`; None, the default, accepts any outcome.
+        """
+        return None
 
 
 class SequentialSampler(Sampler):

@@ -52,9 +52,13 @@ class ClassStatistics:
         }
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> ClassStatistics:
-        """Read statistics from the folder they were written to (``sample_class_stats.json`` holds all of them)."""
-        path = Path(folder) / PER_IMAGE
+    def load(cls, place: str | os.PathLike[str]) -> ClassStatistics:
+        """Read statistics from the folder they were written to, or from its ``sample_class_stats.json`` (all of them).
+
+        Raises:
+            DataError: there is no such file, or it holds something else.
+        """
+        path = Path(place) / PER_IMAGE if Path(place).suffix != ".json" else Path(place)
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
             images = [(e["file"], {int(c): int(n) for c, n in e.items() if c != "file"}) for e in entries]
@@ -106,35 +110,50 @@ def compute_class_statistics(
         for index, counts in zip(todo, bar, strict=True):
             done[index] = counts
             _append(lines, index, counts)
-    statistics = ClassStatistics(tuple((_file_name(dataset, i), done[i]) for i in range(len(dataset))))
+    statistics = ClassStatistics(tuple((file_of(dataset, i), done[i]) for i in range(len(dataset))))
     for name, table in statistics.tables().items():
         write_json(folder / name, table)
     journal.unlink()
     return statistics
 
 
-def _count_one(dataset: MapDataset, index: int) -> dict[int, int]:
+def count_classes(dataset: MapDataset, *, workers: int = 0) -> ClassStatistics:
+    """Count the classes of every label of ``dataset`` and keep nothing on the disk; a bar on a terminal."""
+    everything = range(len(dataset))
+    results = load_in_order(partial(_count_one, dataset), everything, workers)
+    counts = tqdm(results, total=len(dataset), desc="class statistics", leave=False, disable=None)
+    return ClassStatistics(tuple((file_of(dataset, i), n) for i, n in zip(everything, counts, strict=True)))
+
+
+def label_of(dataset: MapDataset, index: int) -> Tensor:
+    """Label (H, W) of one item, by ``read_label`` where the data set has it, so that no image is decoded."""
     read_label = getattr(dataset, "read_label", None)
     label = read_label(index) if read_label is not None else dataset[index].get("label")
     if label is None:
-        raise DataError(f"{_file_name(dataset, index)} has no label; class statistics need a labelled data set.")
-    return class_counts(label)
+        raise DataError(f"{file_of(dataset, index)} has no label; class statistics need a labelled data set.")
+    return torch.as_tensor(label)
 
 
-def _file_name(dataset: MapDataset, index: int) -> str:
+def file_of(dataset: MapDataset, index: int) -> str:
+    """Name of one item in the statistics: its ``label_file`` where the data set has such, else the sample's name."""
     label_file = getattr(dataset, "label_file", None)
     return str(label_file(index)) if label_file is not None else str(dataset[index]["name"])
 
 
+def identity_of(dataset: MapDataset) -> str | None:
+    """What the data set calls itself (``identity()``), which changes when its labels do; None if it says nothing."""
+    identity = getattr(dataset, "identity", None)
+    return None if identity is None else identity()
+
+
+def _count_one(dataset: MapDataset, index: int) -> dict[int, int]:
+    return class_counts(label_of(dataset, index))
+
+
 def _fingerprint(dataset: MapDataset) -> str:
     """Changes when the data set's label files change, so that old partial counts are not taken over."""
-    items = getattr(dataset, "items", ())
     space = getattr(getattr(dataset, "label_space", None), "name", "")
-    parts: list[str | int] = [str(getattr(dataset, "name", "")), str(space), len(dataset)]
-    for path in (item.label for item in items if item.label is not None and item.label.is_file()):
-        status = path.stat()
-        parts += [path.as_posix(), status.st_size, status.st_mtime_ns]
-    return str(derive_seed(*parts))
+    return str(derive_seed(str(getattr(dataset, "name", "")), str(space), len(dataset), identity_of(dataset) or ""))
 
 
 def _read_journal(path: Path, header: str) -> dict[int, dict[int, int]]:

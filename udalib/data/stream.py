@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from udalib.core.draws import Draws
-from udalib.core.errors import ConfigError
+from udalib.core.errors import ConfigError, DataError
 from udalib.core.seeding import derive_seed
 from udalib.core.types import Batch, Sample
 from udalib.data.collate import as_batch, as_sample, collate
 from udalib.data.loading import load_in_order
-from udalib.data.samplers import Sampler, ShuffleSampler
+from udalib.data.samplers import ClassRequirement, Sampler, ShuffleSampler
+
+RECROPS = 10
+"""How often the sample transforms are repeated at most to show what the sampler requires (daformer sheet, 7.2)."""
 
 
 class MapDataset(Protocol):
@@ -44,7 +47,9 @@ class Stream:
         batch_size: GLOBAL batch size, divided evenly over the processes.
         sampler: item order; by default a :class:`ShuffleSampler` whose seed comes from ``seed`` and ``name``.
         sample_transforms: applied before collation to each sample as a batch of one, in the loader's process: the
-            geometry that brings images to one size.
+            geometry that brings images to one size. Where the sampler requires a class
+            (:meth:`~udalib.data.samplers.Sampler.requirement`), they are repeated with fresh draws, up to
+            :data:`RECROPS` times, until the label shows it; the last try is kept.
         batch_transforms: applied to the whole batch on the device, after images are float32 in [0, 1].
         seed: run seed.
         workers: loader processes; 0 loads in the training process, more prefetch two batches each.
@@ -92,8 +97,18 @@ class Stream:
         sample = self.dataset[index]
         if not self.sample_transforms:
             return sample
-        batch = as_batch(sample)
         draws = Draws.for_batch(self.seed, f"{self.name}/sample", iteration, [position])
+        required = self.sampler.requirement(iteration * self.batch_size + position)
+        for _ in range(1 + RECROPS):
+            before = draws.generators[0].get_state()
+            result = self._transformed(sample, draws)
+            # Transforms that drew nothing (a plain resize) would give the same again.
+            if required is None or _shows(result, required) or torch.equal(before, draws.generators[0].get_state()):
+                break
+        return result
+
+    def _transformed(self, sample: Sample, draws: Draws) -> Sample:
+        batch = as_batch(sample)
         for transform in self.sample_transforms:
             batch = transform(batch, draws)
         return as_sample(batch)
@@ -133,6 +148,15 @@ class _Iterations:
 
     def load(self, iteration: int) -> Batch:
         return self.stream.load(iteration, self.rank, self.world_size)
+
+
+def _shows(sample: Sample, required: ClassRequirement) -> bool:
+    if "label" not in sample:
+        raise DataError(
+            f"{sample.get('name', '?')} has no label, but its sampler asks for class {required.train_id} in it; "
+            "sample by class from labelled data only, or take another sampler."
+        )
+    return required.met_by(sample["label"])
 
 
 def _to_device(value: Any, device: torch.device | str) -> Any:

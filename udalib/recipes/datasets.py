@@ -7,21 +7,27 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from udalib.core.types import Batch, Sample
 from udalib.data import DATASETS, Draws, LabelSpace, MapDataset, Transform, label_space, mapping
-from udalib.world import STYLES, Streets
+from udalib.data.stats import file_of, identity_of, label_of
+from udalib.world import STYLES, Streets, Things
 
 WORLD = "streets/"
+THINGS = "streets/things"
+"""Crops of single things; every other name that begins with :data:`WORLD` is that of a style."""
 
 
 def dataset_names() -> list[str]:
     """Every name that a recipe may use for a data set."""
-    return sorted([*(f"{WORLD}{style}" for style in STYLES), *DATASETS])
+    return sorted([*(f"{WORLD}{style}" for style in STYLES), THINGS, *DATASETS])
 
 
 def dataset_factory(name: str) -> Callable[..., Any]:
     """Return the builder ``(split=..., **options)`` of the data set ``name``."""
+    if name == THINGS:
+        return Things
     if name.startswith(WORLD):
         style = name.removeprefix(WORLD)
         STYLES.get(style)
@@ -45,6 +51,19 @@ class Relabelled:
         sample = self.dataset[index]
         return {**sample, "label": self._table[sample["label"].long()]} if "label" in sample else sample
 
+    def read_label(self, index: int) -> Tensor:
+        """Label (H, W) of one item in the wanted space, without decoding its image where the data set can."""
+        return self._table[label_of(self.dataset, index).long()]
+
+    def label_file(self, index: int) -> str:
+        """See :func:`udalib.data.stats.file_of`."""
+        return file_of(self.dataset, index)
+
+    def identity(self) -> str | None:
+        """That of the data set, and where its classes went; see :func:`udalib.data.stats.identity_of`."""
+        inner = identity_of(self.dataset)
+        return None if inner is None else f"{inner}/as {self.label_space.name} {self._table.tolist()}"
+
 
 class First:
     """The first ``count`` items of a data set: what ``limit`` in a recipe's presets asks for."""
@@ -63,6 +82,19 @@ class First:
             raise IndexError(index)
         sample: Sample = self.dataset[index]
         return sample
+
+    def read_label(self, index: int) -> Tensor:
+        """Label (H, W) of one item, without decoding its image where the data set can."""
+        return label_of(self.dataset, range(self.count)[index])
+
+    def label_file(self, index: int) -> str:
+        """See :func:`udalib.data.stats.file_of`."""
+        return file_of(self.dataset, range(self.count)[index])
+
+    def identity(self) -> str | None:
+        """That of the whole data set, and how much of it; see :func:`udalib.data.stats.identity_of`."""
+        inner = identity_of(self.dataset)
+        return None if inner is None else f"{inner}/first {self.count}"
 
 
 class WithImageTransforms:

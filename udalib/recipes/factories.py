@@ -8,7 +8,9 @@ from typing import Any
 
 from udalib import data
 from udalib.core.registry import Registry
-from udalib.data import SequentialSampler, ShuffleSampler
+from udalib.data import RareClassSampler, SequentialSampler, ShuffleSampler
+from udalib.data.stats import file_of
+from udalib.data.stats_cache import cached_statistics, given_statistics
 from udalib.engine.inference import Sliding, Whole
 from udalib.engine.schedules import Constant, Poly, WarmupPoly
 from udalib.methods import METHODS
@@ -44,6 +46,27 @@ def _shuffle(dataset: Any, seed: int) -> ShuffleSampler:
 @SAMPLERS.register("sequential")
 def _sequential(dataset: Any, seed: int) -> SequentialSampler:
     return SequentialSampler(len(dataset))
+
+
+@SAMPLERS.register("rare_class")
+def _rare_class(
+    dataset: Any,
+    seed: int,
+    temperature: float = 0.01,
+    min_pixels: int = 3000,
+    min_crop_ratio: float = 0.5,
+    statistics: str | None = None,
+) -> RareClassSampler:
+    """Rare class sampling; without ``statistics`` (a folder or file) they are counted once and kept."""
+    files = None if statistics is None else [file_of(dataset, i) for i in range(len(dataset))]
+    return RareClassSampler(
+        cached_statistics(dataset) if statistics is None else given_statistics(statistics, dataset.label_space),
+        files,
+        seed,
+        temperature=temperature,
+        min_pixels=min_pixels,
+        min_crop_ratio=min_crop_ratio,
+    )
 
 
 def schedule_factory(name: str) -> Callable[..., Any]:
