@@ -19,7 +19,7 @@ from torchvision.transforms.v2 import functional as tv
 from udalib.core.types import IGNORE_INDEX, Batch
 
 IMAGES = ("image", "frames")
-MAPS = ("label", "frame_labels", "instances", "depth", "weight")
+MAPS = ("label", "frame_labels", "instances", "depth", "weight", "valid")
 FLOWS = ("flow", "flow_forward", "flow_backward")
 
 

@@ -161,3 +161,32 @@ def varied(label: Tensor, max_ratio: float) -> bool:
     """True if ``label`` has two or more valid classes, each with less than ``max_ratio`` of the valid pixels."""
     counts = torch.bincount(label.reshape(-1).long(), minlength=IGNORE_INDEX + 1)[:IGNORE_INDEX]
     return int((counts > 0).sum()) > 1 and float(counts.max() / counts.sum()) < max_ratio
+
+
+@dataclass(frozen=True)
+class ValidMargins:
+    """Say which pixels of a target image may count as pseudo labels: none within ``margins`` of its borders.
+
+    Adds ``valid`` uint8 (B, H, W), 1 inside and 0 in the margins, on the grid of the images as they come; what follows
+    (resize, crop, flip, pad) moves it with them. So use it first. HRDA leaves out 30 rows at the top, 240 at the bottom
+    and 30 columns at each side of Cityscapes' 1024 x 2048 (mic_hrda sheet, section 3).
+
+    Attributes:
+        margins: (top, bottom, left, right) in pixels.
+    """
+
+    margins: tuple[int, int, int, int]
+
+    def __post_init__(self) -> None:
+        if len(self.margins) != 4 or min(self.margins) < 0:
+            raise ConfigError(f"margins are (top, bottom, left, right), each at least 0, got {self.margins}.")
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """See :class:`ValidMargins`; draws nothing."""
+        image, (height, width) = batch["image"], geometry.size_of(batch)
+        top, bottom, left, right = self.margins
+        if top + bottom >= height or left + right >= width:
+            raise ConfigError(f"margins {self.margins} leave nothing of an image of {height} x {width}.")
+        valid = torch.zeros(len(image), height, width, dtype=torch.uint8, device=image.device)
+        valid[:, top : height - bottom, left : width - right] = 1
+        return {**batch, "valid": valid}

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from udalib.core.errors import ConfigError
+from udalib.core.windows import window_starts
 
 Predict = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W) -> logits (B, C, h, w) of any size; the network is in eval mode already."""
@@ -85,7 +86,8 @@ class Sliding:
 
     def origins(self, height: int, width: int) -> tuple[list[int], list[int]]:
         """Top rows and left columns of the windows of a (height, width) image."""
-        return _origins(height, self.crop[0], self.stride[0]), _origins(width, self.crop[1], self.stride[1])
+        rows = window_starts(height, self.crop[0], self.stride[0])
+        return rows, window_starts(width, self.crop[1], self.stride[1])
 
     def _predict_windows(
         self, predict: Predict, images: Tensor, windows: Sequence[tuple[int, int]], size: tuple[int, int]
@@ -97,13 +99,6 @@ class Sliding:
             crops = torch.cat([images[..., y : y + size[0], x : x + size[1]] for y, x in chunk])
             logits = resize_logits(predict(crops), size, self.align_corners)
             yield from zip(chunk, torch.split(logits, count), strict=True)
-
-
-def _origins(side: int, crop: int, stride: int) -> list[int]:
-    """Window starts along one axis: 0, stride, ... and the last one moved back to end at the border."""
-    if side <= crop:
-        return [0]
-    return [*range(0, side - crop, stride), side - crop]
 
 
 def _coverage(starts: Sequence[int], crop: int, side: int) -> Tensor:

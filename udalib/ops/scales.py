@@ -97,7 +97,7 @@ def average_windows(logits: Tensor, boxes: Sequence[Box], size: tuple[int, int])
     batch = len(logits) // len(boxes)
     total = at_least_float32(logits).new_zeros(batch, logits.shape[1], *size)
     count = torch.zeros(size)
-    for part, box in zip(logits.split(batch), boxes, strict=True):
+    for part, box in zip(torch.split(logits, batch), boxes, strict=True):
         box.cut(total).add_(part)
         box.cut(count).add_(1)
     if not bool(count.all()):

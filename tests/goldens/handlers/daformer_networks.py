@@ -8,85 +8,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from harness import Case, Check, absolute, agreement, exact, handles, relmax
+from published_networks import build_encoder, build_head
 from subsample import subsample
 from torch import Tensor, nn
 
-from udalib.core.errors import ConfigError
-from udalib.models import create_encoder
-from udalib.models.heads.daformer import DAFormerHead
-from udalib.models.heads.segformer import SegFormerHead
-from udalib.models.heads.upernet import UPerHead
 from udalib.models.network import SegmentationNetwork
 
 TOLERANCE = relmax(2e-4)  # the files' own: float32 against float64 of the official code differs by about 1e-6
-
-
-def build_head(config: dict[str, Any], neck: dict[str, Any] | None = None) -> nn.Module:
-    """Our head for a published head configuration (mmsegmentation keys)."""
-    if config.get("align_corners"):
-        raise ConfigError("the heads on MiT resize with align_corners=False only")
-    common = {
-        "in_channels": config["in_channels"],
-        "num_classes": config["num_classes"],
-        "dropout": config.get("dropout_ratio", 0.1),
-        "norm": config.get("norm_cfg") is not None,
-    }
-    if config["type"] == "SegFormerHead":
-        params = config["decoder_params"]
-        extra = {"embed_dim": params["embed_dim"], "fuse_kernel": params.get("conv_kernel_size", 1)}
-        return SegFormerHead(**common, **extra, unused_channels=config["channels"])
-    if config["type"] == "UPerHead":
-        return UPerHead(**common, channels=config["channels"], pool_scales=config.get("pool_scales", (1, 2, 3, 6)))
-    params = config["decoder_params"]
-    fusion, options = _fusion(params["fusion_cfg"])
-    context = params.get("embed_neck_cfg")
-    is_aspp = isinstance(context, dict) and context["type"] == "rawconv_and_aspp"
-    return DAFormerHead(
-        **common,
-        channels=config["channels"],
-        embed_dims=params["embed_dims"],
-        fusion=fusion,
-        fusion_options=options,
-        context_options=_aspp(context) if is_aspp else None,
-        upsample_coarsest=neck["scales"][-1] if neck else 1,
-    )
-
-
-def _aspp(config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "dilations": config["dilations"],
-        "separable": config["sep"],
-        "image_pool": config["pool"],
-        "norm": config.get("norm_cfg") is not None,
-    }
-
-
-def _fusion(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    norm = config.get("norm_cfg") is not None
-    act = config.get("act_cfg") is not None
-    match config["type"]:
-        case "aspp":
-            return "sepaspp" if config["sep"] else "aspp", _aspp(config)
-        case "conv":
-            return "conv1", {"kernel_size": config["kernel_size"], "norm": norm, "act": act}
-        case "isa":
-            return "isa", {
-                "attention_channels": config["isa_channels"],
-                "down_factor": tuple(config.get("down_factor", (8, 8))),
-                "key_query_convs": config.get("key_query_num_convs", 2),
-                "in_kernel_size": config.get("in_conv_kernel_size", 1),
-                "concatenate": config.get("out_cat_and_conv", False),
-                "norm": norm,
-            }
-    raise ConfigError(f"no fusion of type {config['type']!r}")
-
-
-def build_encoder(config: str | dict[str, Any]) -> nn.Module:
-    """Our encoder for a published backbone configuration, a name or a dictionary."""
-    if isinstance(config, str):
-        return create_encoder(config)
-    options = {key: config[key] for key in ("drop_path_rate",) if key in config}
-    return create_encoder(config["type"], **options)
 
 
 @handles("daformer", "mit_*")
