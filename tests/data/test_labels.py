@@ -6,6 +6,7 @@ from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.data import MapLabels, custom_space, label_space, label_space_names, lookup_table, mapping, subset
 
 SPACES = {"cityscapes19": 19, "cityscapes16": 16, "cityscapes13": 13, "cityscapes7": 7, "camvid11": 11, "voc21": 21}
+SPACES["cityscapes_things"] = 10
 
 
 @pytest.mark.parametrize(("name", "classes"), SPACES.items())

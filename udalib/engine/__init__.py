@@ -1,6 +1,7 @@
 """Engine: the trainer, its record, schedules and optimisers, inference and evaluation. It knows no method by name."""
 
 from udalib.engine.checkpoint import Checkpoint, load_checkpoint, load_weights
+from udalib.engine.classification import ClassificationEvaluator
 from udalib.engine.config import TrainConfig
 from udalib.engine.evaluation import SegmentationEvaluator
 from udalib.engine.inference import Sliding, Whole
@@ -14,6 +15,7 @@ from udalib.engine.trainer import Trainer
 
 __all__ = [
     "Checkpoint",
+    "ClassificationEvaluator",
     "Constant",
     "NonFiniteError",
     "OptimizerSpec",

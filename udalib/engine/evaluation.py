@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from udalib.core.draws import Draws
-from udalib.core.errors import ConfigError, DataError
-from udalib.core.types import IGNORE_INDEX, Batch, Sample
+from udalib.core.errors import ConfigError
+from udalib.core.types import IGNORE_INDEX, Sample
 from udalib.data.labels import LabelSpace, mapping
 from udalib.data.stream import MapDataset, Transform
 from udalib.engine.inference import Inference, Predict, Whole, resize_logits
+from udalib.engine.labelled import LabelledSet
 from udalib.metrics import ConfusionMatrix
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Member:
     align_corners: bool = False
 
 
-class SegmentationEvaluator:
+class SegmentationEvaluator(LabelledSet):
     """Scores ``predict`` on every sample of a data set.
 
     Labels keep their size: logits are resized to the label, the arg-max is taken there, and the pixels are counted in
@@ -71,20 +70,10 @@ class SegmentationEvaluator:
         align_corners: bool = False,
         workers: int = 0,
     ) -> None:
-        if len(dataset) == 0:
-            raise DataError(
-                f"the evaluation set {getattr(dataset, 'name', '')!r} is empty; check its split and folder."
-            )
-        if batch_size < 1:
-            raise ConfigError(f"the evaluator's batch_size is {batch_size}; it must be at least 1.")
-        self.dataset = dataset
-        self.label_space = label_space
+        super().__init__(dataset, label_space, batch_size, transforms, workers)
         self.subsets = dict(subsets or {})
         self.inference = inference
-        self.batch_size = batch_size
-        self.transforms = tuple(transforms)
         self.align_corners = align_corners
-        self.workers = workers
         self._table = _label_table(dataset, label_space)
 
     @torch.no_grad()
@@ -117,10 +106,10 @@ class SegmentationEvaluator:
         rank, world_size = (fabric.global_rank, fabric.world_size) if fabric is not None else (0, 1)
         matrix = ConfusionMatrix(self.label_space.num_classes, device=device)
         table = None if self._table is None else self._table.to(device)
-        for samples in self._groups(range(rank, len(self.dataset), world_size)):
+        for samples in self.groups(range(rank, len(self.dataset), world_size)):
             label = torch.stack([s["label"] for s in samples]).to(device, non_blocking=True)
             label = label if table is None else _look_up(table, label)
-            images = self._images(samples, device)
+            images = self.images(samples, device)
             logits = reduce(torch.add, (self._logits(member, images, label.shape[-2:]) for member in members))
             predicted = logits.argmax(1)
             matrix.update(predicted, label)
@@ -130,17 +119,6 @@ class SegmentationEvaluator:
         if fabric is not None and world_size > 1:
             matrix.counts = torch.as_tensor(fabric.all_reduce(matrix.counts, reduce_op="sum"))
         return matrix.scores(self.label_space.names, self.subsets) | {"images": len(self.dataset)}
-
-    def _images(self, samples: Sequence[Sample], device: torch.device | str) -> Tensor:
-        """Images (B, 3, H, W) of the samples, float in [0, 1], after the transforms."""
-        image = torch.stack([s["image"] for s in samples]).to(device, non_blocking=True)
-        image = image.float().div_(255.0) if image.dtype == torch.uint8 else image
-        batch: Batch = {"image": image, "name": [s.get("name", "") for s in samples]}
-        draws = Draws.for_batch(0, "evaluation", 0, range(len(samples)))
-        for transform in self.transforms:
-            batch = transform(batch, draws)
-        transformed: Tensor = batch["image"]
-        return transformed
 
     def _logits(self, member: Member, images: Tensor, size: Sequence[int]) -> Tensor:
         """Weighted logits (B, C, H, W) of one network at the labels' ``size``."""
@@ -153,51 +131,6 @@ class SegmentationEvaluator:
             )
         logits = resize_logits(logits, (size[0], size[1]), member.align_corners)
         return logits if member.weight == 1 else logits * member.weight
-
-    def _groups(self, indices: Sequence[int]) -> Iterator[list[Sample]]:
-        """Samples in order, grouped while image and label sizes stay the same, at most ``batch_size`` together."""
-        group: list[Sample] = []
-        for sample in self._samples(indices):
-            if "label" not in sample:
-                raise DataError(f"sample {sample.get('name', '?')} has no label; evaluate on a labelled split.")
-            if group and (len(group) == self.batch_size or _sizes(sample) != _sizes(group[0])):
-                yield group
-                group = []
-            group.append(sample)
-        if group:
-            yield group
-
-    def _samples(self, indices: Sequence[int]) -> Iterator[Sample]:
-        if not self.workers:
-            return (self.dataset[i] for i in indices)
-        loader: DataLoader[Sample] = DataLoader(
-            _Selected(self.dataset, indices),
-            batch_size=None,
-            num_workers=self.workers,
-            collate_fn=_unchanged,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),
-        )
-        return iter(loader)
-
-
-class _Selected(Dataset[Sample]):
-    def __init__(self, dataset: MapDataset, indices: Sequence[int]) -> None:
-        self.dataset, self.indices = dataset, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.dataset[self.indices[index]]
-
-
-def _unchanged(sample: Any) -> Any:
-    return sample
-
-
-def _sizes(sample: Sample) -> tuple[torch.Size, torch.Size]:
-    return sample["image"].shape, sample["label"].shape
 
 
 def _look_up(table: Tensor, label: Tensor) -> Tensor:

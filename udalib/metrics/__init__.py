@@ -1,5 +1,6 @@
 """Scores of each task, from counts that add up over batches and processes."""
 
+from udalib.metrics.classification import classification_scores
 from udalib.metrics.segmentation import (
     ConfusionMatrix,
     class_accuracy,
@@ -14,6 +15,7 @@ __all__ = [
     "ConfusionMatrix",
     "class_accuracy",
     "class_iou",
+    "classification_scores",
     "confusion_matrix",
     "mean_iou",
     "pixel_accuracy",

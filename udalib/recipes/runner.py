@@ -21,11 +21,13 @@ from udalib.engine.records import read_run
 from udalib.engine.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
+from udalib.models import SegmentationNetwork
 from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check, continue_from
 from udalib.recipes.datasets import WORLD
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.serialise import fingerprint, from_plain, to_plain
 from udalib.recipes.specs import Recipe
+from udalib.recipes.tasks import TASKS
 from udalib.world import WORLD_VERSION
 
 
@@ -49,6 +51,12 @@ class RunResult:
     def miou(self) -> float:
         """Mean IoU of the recipe's first evaluation, as a fraction."""
         return float(self.results[f"{self.recipe.evaluations[0].name}/miou"])
+
+    @property
+    def score(self) -> float:
+        """The score of the recipe's first evaluation that its task is judged by, as a fraction."""
+        first = self.recipe.evaluations[0]
+        return float(self.results[f"{first.name}/{TASKS.get(first.task).score}"])
 
 
 def run_recipe(
@@ -112,9 +120,9 @@ def execute(
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed("weights", recipe.train.seed))
-            method = build_method(recipe, pretrained=recipe.start is None)
-        if recipe.start is not None and not run.resumable:
-            continue_from(method, *start_weights(recipe, out))
+            fresh = recipe.start is not None and not run.resumable
+            prepare = (lambda network: start_network(recipe, network, out)) if fresh else None
+            method = build_method(recipe, pretrained=recipe.start is None, prepare=prepare)
         streams = {s.name: build_stream(s, recipe.label_space, recipe.train.seed) for s in recipe.streams}
         evaluators = build_evaluators(recipe, method)
         schedules = build_schedules(recipe, method)
@@ -123,6 +131,14 @@ def execute(
         raise
     results = Trainer(recipe.train, run).fit(method, streams, evaluators, schedules)
     return RunResult(recipe, folder, results, method)
+
+
+def start_network(recipe: Recipe, network: SegmentationNetwork, out: str | os.PathLike[str] | None) -> None:
+    """Load what ``recipe`` starts from into ``network``; the random state that builds the rest stays as it was."""
+    assert recipe.start is not None
+    with torch.random.fork_rng(devices=[]):
+        weights, source = start_weights(recipe, out)
+    continue_from(network, weights, source, recipe.start.part)
 
 
 def start_weights(recipe: Recipe, out: str | os.PathLike[str] | None) -> tuple[Mapping[str, Any], str]:
@@ -140,7 +156,7 @@ def record(recipe: Recipe) -> dict[str, Any]:
     The other settings of training stand in run.json as "config". The version of the embedded world is part of it,
     so runs on different worlds never meet in one mean; so is a fingerprint of the recipe it starts from.
     """
-    plain: dict[str, Any] = to_plain(recipe)
+    plain: dict[str, Any] = to_plain(recipe, record=True)
     plain["train"] = {key: value for key, value in plain["train"].items() if key in MEANING and key != "seed"}
     del plain["presets"]
     for stream in plain["streams"]:

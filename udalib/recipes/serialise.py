@@ -14,18 +14,30 @@ from udalib.recipes.options import Options
 
 T = TypeVar("T")
 
+LATER: Mapping[str, Any] = types.MappingProxyType({"later": True})
+"""Metadata of a dataclass field that recipes did not always have: at its default it is not recorded, so that runs from
+before it was there keep their fingerprints and can be resumed."""
 
-def to_plain(value: Any) -> Any:
-    """Turn nested dataclasses, tuples and :class:`Options` into dicts, lists and JSON scalars."""
+
+def to_plain(value: Any, *, record: bool = False) -> Any:
+    """Turn nested dataclasses, tuples and :class:`Options` into dicts, lists and JSON scalars.
+
+    ``record`` leaves out the fields marked :data:`LATER` that have their default.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        kept = [f for f in dataclasses.fields(value) if not (record and _unchanged(f, getattr(value, f.name)))]
+        return {f.name: to_plain(getattr(value, f.name), record=record) for f in kept}
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item, record=record) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
+        return [to_plain(item, record=record) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ConfigError(f"a recipe cannot hold {value!r} ({type(value).__name__}): it could not be written to run.json.")
+
+
+def _unchanged(field: dataclasses.Field[Any], value: Any) -> bool:
+    return bool(field.metadata.get("later")) and value == field.default
 
 
 def from_plain(hint: type[T] | Any, value: Any, where: str = "value") -> T | Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from udalib.engine.config import TrainConfig
 from udalib.engine.optim import OptimizerSpec
@@ -13,6 +13,7 @@ from udalib.recipes.datasets import dataset_factory
 from udalib.recipes.network_specs import PAIR, DecoderSpec, EncoderSpec, NetworkSpec, WeightsSpec
 from udalib.recipes.options import Options
 from udalib.recipes.parts import Part
+from udalib.recipes.serialise import LATER
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class InferenceSpec(Part):
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """One evaluation; its metrics are logged as ``name/miou`` and so on.
+    """One evaluation; its metrics are logged as ``name/miou`` and so on, whatever its task measures.
 
     Attributes:
         name: "target", "source", ...
@@ -126,6 +127,8 @@ class EvaluationSpec:
         inference: whole images or sliding windows.
         sample_transforms: on each decoded uint8 image alone (Pillow's resize of a published protocol).
         transforms: on batches of images alone, on the device; labels keep their size (nothing random here).
+        task: what is predicted, a name of :data:`udalib.recipes.tasks.TASKS`; ``subsets`` and ``inference`` are of
+            segmentation.
     """
 
     name: str
@@ -135,6 +138,7 @@ class EvaluationSpec:
     inference: InferenceSpec = field(default_factory=InferenceSpec)
     sample_transforms: tuple[TransformSpec, ...] = ()
     transforms: tuple[TransformSpec, ...] = ()
+    task: str = field(default="segmentation", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -167,9 +171,11 @@ class StartSpec:
 
     Attributes:
         recipe: its name; the run is made first if there is none in the same folder of runs.
+        part: what is taken over: the whole network, or its encoder alone (of a run that pretrains one).
     """
 
     recipe: str
+    part: Literal["network", "encoder"] = field(default="network", metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from udalib.world.dataset import Streets
 from udalib.world.render import WORLD_VERSION, render, render_clip
 from udalib.world.styles import STYLES, Layout, Photo, Style, Surface, style_names
+from udalib.world.things import Things
 
 __all__ = [
     "STYLES",
@@ -12,6 +13,7 @@ __all__ = [
     "Streets",
     "Style",
     "Surface",
+    "Things",
     "render",
     "render_clip",
     "style_names",

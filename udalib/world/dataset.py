@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from udalib.core.errors import ConfigError, unknown_name
-from udalib.core.files import atomic_path
 from udalib.core.paths import cache_root
 from udalib.core.types import Sample
 from udalib.data.labels import LabelSpace, label_space
 from udalib.world.render import WORLD_VERSION, check_size, check_style, render, render_clip, sample_name
+from udalib.world.storage import SPLITS, check_extent, stored
 from udalib.world.styles import Style
-
-SPLITS = {"train": 0, "val": 10_000_000, "test": 20_000_000}
-"""First scene of each split; a split holds fewer than ten million, so that no two share a scene."""
 
 
 class Streets(torch.utils.data.Dataset[Sample]):
@@ -53,10 +48,7 @@ class Streets(torch.utils.data.Dataset[Sample]):
     ) -> None:
         size = (size[0], size[1]) if len(size) == 2 else size
         check_size(size)
-        if split not in SPLITS:
-            raise unknown_name("split of the streets", split, SPLITS)
-        if not 1 <= length <= 10_000_000:
-            raise ConfigError(f"length must be from 1 to 10000000 samples; got {length}.")
+        check_extent(split, length)
         self.style, self.split, self.length, self.size, self.seed = check_style(style), split, length, size, seed
         self.name = f"streets-{self.style.name}-{split}"
         self.label_space: LabelSpace = label_space("cityscapes19")
@@ -74,7 +66,7 @@ class Streets(torch.utils.data.Dataset[Sample]):
         else:
             sample = self.full(position)
             image, label = sample["image"], sample["label"]
-        return {"image": image, "label": label, "name": sample_name(self.style.name, self.seed, self.scene(position))}
+        return {"image": image, "label": label, "name": self.label_file(position)}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file out: a worker process opens it again."""
@@ -83,6 +75,10 @@ class Streets(torch.utils.data.Dataset[Sample]):
     def scene(self, index: int) -> int:
         """Number of the scene that sample ``index`` shows."""
         return SPLITS[self.split] + index
+
+    def label_file(self, index: int) -> str:
+        """Name of sample ``index``, its key in the class statistics."""
+        return sample_name(self.style.name, self.seed, self.scene(range(self.length)[index]))
 
     def full(self, index: int) -> Sample:
         """Sample ``index`` with everything :func:`udalib.world.render` knows about it, rendered now."""
@@ -95,44 +91,20 @@ class Streets(torch.utils.data.Dataset[Sample]):
     def arrays(self) -> NDArray[np.uint8]:
         """All samples as one read-only array (N, 4, H, W) uint8: red, green, blue, label."""
         if self._arrays is None:
-            self._arrays = self._open() if self.cache else self._stack()
+            shape = (self.length, 4, *self.size)
+            self._arrays = stored(self.cache_file(), shape, self._planes) if self.cache else self._stack()
         return self._arrays
 
-    def cache_file(self) -> Path:
-        """Where the cache lies; its name holds everything the pictures depend on."""
+    def identity(self) -> str:
+        """Everything the pictures depend on, as the name of what is made from them once."""
         digest = hashlib.blake2b(self.style.recipe().encode(), digest_size=6).hexdigest()
         height, width = self.size
-        name = f"{self.style.name}-{digest}_{self.split}_s{self.seed}_n{self.length}_{height}x{width}.npy"
-        return cache_root() / WORLD_VERSION / name
+        name = f"{self.style.name}-{digest}_{self.split}_s{self.seed}_n{self.length}_{height}x{width}"
+        return f"{WORLD_VERSION}/{name}"
 
-    def _open(self) -> NDArray[np.uint8]:
-        path = self.cache_file()
-        found = self._load(path)
-        if found is None:
-            self._write(path)
-            found = self._load(path)
-        if found is None:
-            raise ConfigError(f"the cache file {path} cannot be read back; delete it and repeat the command.")
-        return found
-
-    def _load(self, path: Path) -> NDArray[np.uint8] | None:
-        """Map the file, or None if it is missing, truncated or of another shape."""
-        try:
-            arrays = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        fits = arrays.dtype == np.uint8 and arrays.shape == (self.length, 4, *self.size)
-        return arrays if fits else None
-
-    def _write(self, path: Path) -> None:
-        """Render to a temporary file and rename it: a second process that does the same ends with the same file."""
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.length, 4, *self.size)}
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for index in range(self.length):
-                file.write(self._planes(index).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
+    def cache_file(self) -> Path:
+        """Where the cache lies; its name is the :meth:`identity`."""
+        return cache_root() / f"{self.identity()}.npy"
 
     def _stack(self) -> NDArray[np.uint8]:
         return np.stack([self._planes(index) for index in range(self.length)])

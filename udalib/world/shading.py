@@ -78,10 +78,15 @@ def _look(values: NDArray, parts: NDArray[np.uint16]) -> Image:
     return np.take(values.astype(np.float32), parts)
 
 
-def paint(view: View, places: Surfaces, style: Style, sun: tuple[float, float, float]) -> Image:
-    """Lit colours (3, H, W) float32 on the 0..255 scale, before air and camera."""
+def paint(
+    view: View, places: Surfaces, style: Style, sun: tuple[float, float, float], colours: Image | None = None
+) -> Image:
+    """Lit colours (3, H, W) float32 on the 0..255 scale, before air and camera.
+
+    ``colours`` (M, 3) takes the place of the style's :func:`udalib.world.palette.table`.
+    """
     scene, parts = view.scene, view.parts
-    table = palette.table(style.surface.palette)
+    table = palette.table(style.surface.palette) if colours is None else colours
     first = table[scene.part_colour]
     second = table[_second_rows()[scene.part_texture]]
     light = (_light(view, style.surface.sun, sun) * scene.part_gain)[:, None].astype(np.float32)
