@@ -35,16 +35,27 @@ PART2 = "DAFormer's architecture benchmark, as quoted in a published walk-throug
 PART2_NOTE = "mean of three seeds; its source-only runs are taken to have the settings of DAFormer's training"
 
 
-def daformer_stream(source: str) -> StreamSpec:
-    """Source images as DAFormer reads them: resized to fit, crops with several classes, flips; batch 2."""
-    dataset, size = SOURCES[source]
-    geometry = (
+def crops(
+    size: tuple[int, int], crop: tuple[int, int] = CROP, *, cat_max_ratio: float = 1.0
+) -> tuple[TransformSpec, ...]:
+    """Geometry of DAFormer's loader: resized to fit ``size``, crops, flips, padding of what is smaller than a crop."""
+    return (
         TransformSpec.of("resize", size=size, keep_ratio=True),
-        TransformSpec.of("crop", size=CROP, cat_max_ratio=0.75),
+        TransformSpec.of("crop", size=crop, cat_max_ratio=cat_max_ratio),
         TransformSpec.of("flip"),
-        TransformSpec.of("pad", size=CROP),
+        TransformSpec.of("pad", size=crop),
     )
+
+
+def labelled_stream(dataset: str, size: tuple[int, int], crop: tuple[int, int] = CROP) -> StreamSpec:
+    """Labelled images as DAFormer reads them: crops that show several classes; batch 2."""
+    geometry = crops(size, crop, cat_max_ratio=0.75)
     return StreamSpec("source", DatasetSpec(dataset), batch_size=2, sample_transforms=geometry, workers=4)
+
+
+def daformer_stream(source: str) -> StreamSpec:
+    """Images of "gta" or "synthia" as DAFormer reads them."""
+    return labelled_stream(*SOURCES[source])
 
 
 def cityscapes_val(source: str, *, transforms: tuple[TransformSpec, ...] = ()) -> EvaluationSpec:
