@@ -58,7 +58,7 @@ def given_statistics(place: str | os.PathLike[str], space: LabelSpace) -> ClassS
     wrong = [c for c in statistics.totals() if c not in range(space.num_classes)]
     if wrong:
         raise DataError(
-            f"{place}: class statistics of the train ids {wrong[:5]}, but {space.name} has {space.num_classes} classes. "
-            "Count the labels in this recipe's label space, or set statistics to None to have that done."
+            f"{place}: class statistics of the train ids {wrong[:5]}, but {space.name} has {space.num_classes} classes."
+            " Count the labels in this recipe's label space, or set statistics to None to have that done."
         )
     return statistics
