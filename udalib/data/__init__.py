@@ -26,7 +26,7 @@ from udalib.data.report import KINDS, Defect, Report
 from udalib.data.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
 from udalib.data.stats import ClassStatistics, class_counts, compute_class_statistics
 from udalib.data.stream import MapDataset, Stream, Transform
-from udalib.data.transforms import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize
+from udalib.data.transforms import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
 
 __all__ = [
     "DATASETS",
@@ -58,6 +58,7 @@ __all__ = [
     "ShuffleSampler",
     "Stream",
     "Transform",
+    "ValidMargins",
     "as_batch",
     "as_sample",
     "check_dataset",

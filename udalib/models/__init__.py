@@ -9,8 +9,10 @@ from udalib.models.heads.dlv2 import DLV2Head
 from udalib.models.heads.isanet import ISAHead
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
+from udalib.models.hrda import at_two_scales
 from udalib.models.load import LoadReport, load_published
 from udalib.models.mit import MIT_CONFIGS, MiTConfig, MixTransformer
+from udalib.models.multi_resolution import MultiResolutionNetwork, ScaleOutputs
 from udalib.models.named_cnn import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
 from udalib.models.receptive_field import attention_maps, effective_receptive_field
@@ -51,13 +53,16 @@ __all__ = [
     "LoadReport",
     "MiTConfig",
     "MixTransformer",
+    "MultiResolutionNetwork",
     "ResNet",
+    "ScaleOutputs",
     "SegFormerHead",
     "SegmentationNetwork",
     "StreetsEncoder",
     "TimmEncoder",
     "UPerHead",
     "ViTPyramid",
+    "at_two_scales",
     "attention_maps",
     "create_decoder",
     "create_encoder",

@@ -14,6 +14,7 @@ from udalib.engine.optim import build_optimizer
 from udalib.methods import Method
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
 from udalib.models.auxiliary import attach_auxiliary
+from udalib.models.hrda import at_two_scales
 from udalib.models.load import load_published
 from udalib.models.registry import combine
 from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
@@ -56,6 +57,8 @@ def check(recipe: Recipe) -> None:
         part.check_options()
     if recipe.network.name == PAIR:
         _pair(recipe.network)
+    else:
+        _check_one_scale(recipe.network)
 
 
 def _check_start(recipe: Recipe) -> None:
@@ -132,7 +135,11 @@ def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = Tru
             stats=None if spec.stats is None else STATS[spec.stats],
             align_corners=spec.align_corners,
         )
+        if spec.multi_resolution is not None:
+            scales = dataclasses.asdict(spec.multi_resolution)
+            network = at_two_scales(network, decoder.name, decoder.options, **scales)
     else:
+        _check_one_scale(spec)
         network = spec.build(num_classes=classes)
     if spec.weights is not None:
         load_weights(network, spec.weights)
@@ -160,6 +167,14 @@ def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
     if spec.encoder is None or spec.decoder is None:
         raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
     return spec.encoder, spec.decoder
+
+
+def _check_one_scale(spec: NetworkSpec) -> None:
+    if spec.multi_resolution is not None:
+        raise ConfigError(
+            f"multi_resolution works on pairs, whose scale attention is made like the decoder; the network is "
+            f"{spec.name!r}. Write NetworkSpec.pair(encoder, decoder, multi_resolution=...), or set it to None."
+        )
 
 
 def continue_from(

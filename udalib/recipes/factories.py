@@ -33,6 +33,7 @@ TRANSFORMS.add("flip", data.HorizontalFlip)
 TRANSFORMS.add("crop", data.RandomCrop)
 TRANSFORMS.add("jitter", data.ColorJitter)
 TRANSFORMS.add("blur", data.GaussianBlur)
+TRANSFORMS.add("valid_margins", data.ValidMargins)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""

@@ -43,6 +43,27 @@ class WeightsSpec:
     part: Literal["encoder", "network"] = "encoder"
 
 
+@dataclass(frozen=True)
+class MultiResolutionSpec:
+    """HRDA's two scales for a pair: see :class:`udalib.models.multi_resolution.MultiResolutionNetwork`.
+
+    Attributes:
+        detail: (height, width) of the detail crop in pixels.
+        context_scale: factor by which the context is scaled down.
+        divisible: offsets of detail crops are multiples of it.
+        attention: a map a class, a single map, or 0.5 everywhere.
+        attention_channels: width of DAFormer's scale attention.
+        overlap: detail windows of inference overlap by half.
+    """
+
+    detail: tuple[int, int] = (512, 512)
+    context_scale: float = 0.5
+    divisible: int = 8
+    attention: Literal["classwise", "single", "fixed"] = "classwise"
+    attention_channels: int = 256
+    overlap: bool = True
+
+
 PAIR = "pair"
 
 
@@ -60,6 +81,7 @@ class NetworkSpec(Part):
         channels: classes of the output; None = those of the recipe's label space.
         auxiliary: give the network an auxiliary classifier on this encoder feature (-2: the second to last), for
             methods that train on two levels; None = what the network has of its own.
+        multi_resolution: train and predict a pair at two scales, as HRDA does; None = at one.
     """
 
     given = frozenset({"num_classes"})
@@ -71,6 +93,7 @@ class NetworkSpec(Part):
     weights: WeightsSpec | None = None
     channels: int | None = None
     auxiliary: int | None = None
+    multi_resolution: MultiResolutionSpec | None = None
 
     @classmethod
     def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:

@@ -10,7 +10,14 @@ from udalib.engine.config import TrainConfig
 from udalib.engine.optim import OptimizerSpec
 from udalib.recipes import factories
 from udalib.recipes.datasets import dataset_factory
-from udalib.recipes.network_specs import PAIR, DecoderSpec, EncoderSpec, NetworkSpec, WeightsSpec
+from udalib.recipes.network_specs import (
+    PAIR,
+    DecoderSpec,
+    EncoderSpec,
+    MultiResolutionSpec,
+    NetworkSpec,
+    WeightsSpec,
+)
 from udalib.recipes.options import Options
 from udalib.recipes.parts import Part
 from udalib.recipes.serialise import LATER
@@ -223,6 +230,7 @@ __all__ = [
     "EvaluationSpec",
     "InferenceSpec",
     "MethodSpec",
+    "MultiResolutionSpec",
     "NetworkSpec",
     "Published",
     "Recipe",
