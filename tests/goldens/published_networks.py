@@ -95,8 +95,10 @@ def build_encoder(config: str | dict[str, Any]) -> nn.Module:
     return create_encoder(config["type"], **options)
 
 
-def hrda_network(config: dict[str, Any], detail: tuple[int, int] | None = None) -> MultiResolutionNetwork:
-    """HRDA's network for a published model configuration, for normalised input; ``detail`` instead of its own."""
+def hrda_network(
+    config: dict[str, Any], detail: tuple[int, int] | None = None, stats: InputStats = NORMALISED
+) -> MultiResolutionNetwork:
+    """HRDA's network for a published model configuration; ``detail`` instead of its own."""
     if config.get("blur_hr_crop"):
         raise ConfigError("blurred detail crops are not built")
     head, encoder = config["decode_head"], build_encoder(config["backbone"])
@@ -121,6 +123,6 @@ def hrda_network(config: dict[str, Any], detail: tuple[int, int] | None = None) 
         divisible=config.get("crop_coord_divisible", 1),
         overlap=config.get("hr_slide_overlapping", True),
         fixed_attention=0.5 if fixed is None else fixed,
-        stats=NORMALISED,
+        stats=stats,
         align_corners=head.get("align_corners", False),
     )

@@ -87,9 +87,8 @@ def hrda_inference(case: Case) -> Iterator[Check]:
     whole = None if case.config["model"].get("hr_slide_inference", True) else (x.shape[-2], x.shape[-1])
     network, sliding = filled(case, whole), outer_sliding(case)
     with torch.inference_mode():
-        features = network.features(network.context(x))
-        attention = network.decoder.attention(features, network.decode(features))
-        values = {"fused": network(x), "attention": attention, "hr_seg": network.detail_logits(x)[0]}
+        out = network.predict_scales(x)
+        values = {"fused": out.fused, "attention": out.attention, "hr_seg": out.detail}
         yield from compare(case, values)
         if sliding is not None:
             images = next((case.tensor(name) for name in case.inputs if name != "x"), x)
