@@ -65,4 +65,5 @@ def feature_distance(features: Tensor, reference: Tensor, mask: Tensor | None = 
     distance = torch.linalg.vector_norm(difference, dim=1)
     if mask is None:
         return distance.mean()
-    return torch.where(mask, distance, 0.0).sum() / mask.sum().clamp(min=1)
+    mean: Tensor = torch.where(mask, distance, 0.0).sum() / mask.sum().clamp(min=1)
+    return mean
