@@ -17,7 +17,7 @@ def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
 
 @pytest.fixture
 def real_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four images each of GTA5, SYNTHIA, Cityscapes (train and val), Cross-City and CamVid (by sequence)."""
+    """Four images each of GTA5, SYNTHIA, Cityscapes, ACDC, Dark Zurich, Cross-City and CamVid, by split or sequence."""
     root, rng = tmp_path / "data", np.random.default_rng(0)
 
     def pair(image: str, label: str, ids: list[int], size: tuple[int, int] = (64, 128)) -> None:
@@ -32,6 +32,13 @@ def real_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             place, name = f"cityscapes/{{}}/{split}/town", f"town_{i:06d}_000019_{{}}.png"
             image = place.format("leftImg8bit") + "/" + name.format("leftImg8bit")
             pair(image, place.format("gtFine") + "/" + name.format("gtFine_labelIds"), [7, 11, 22, 26, 27])
+            pair(
+                f"acdc/rgb_anon/fog/{split}/G/{i}_rgb_anon.png",
+                f"acdc/gt/fog/{split}/G/{i}_gt_labelTrainIds.png",
+                [0, 2],
+            )
+            label = f"dark_zurich/gt/{split}/night/G/{i}_gt_labelTrainIds.png" if split == "val" else ""
+            pair(f"dark_zurich/rgb_anon/{split}/night/G/{i}_rgb_anon.png", label, [0, 2, 13])
         for city in ("Rome", "Rio", "Tokyo", "Taipei"):
             pair(f"crosscity/{city}/Images/Train/{i}.png", "", [])
             pair(f"crosscity/{city}/Images/Test/{i}.png", f"crosscity/{city}/Labels/Test/{i}_eval.png", [7, 12, 26])

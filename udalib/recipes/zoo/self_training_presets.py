@@ -38,7 +38,7 @@ def _small_network(recipe: Recipe) -> dict[str, object]:
     network = recipe.network
     in_encoder = network.encoder is not None and "weights" in network.encoder.options
     small: dict[str, object] = {"network.encoder.weights" if in_encoder else "network.weights": None}
-    if getattr(network, "multi_resolution", None) is not None:
+    if network.multi_resolution is not None:
         small["network.multi_resolution.detail"] = (CROP[0] // 2, CROP[1] // 2)
     return small
 
