@@ -11,6 +11,7 @@ from udalib.cli.data import data
 from udalib.cli.doctor import doctor
 from udalib.cli.evaluate import evaluate
 from udalib.cli.predict import predict
+from udalib.cli.pretrain import pretrain
 from udalib.cli.report import report
 from udalib.cli.run import list_, run, show
 
@@ -20,6 +21,7 @@ COMMANDS: dict[str, Command] = {
     "list": list_,
     "show": show,
     "run": run,
+    "pretrain": pretrain,
     "report": report,
     "predict": predict,
     "evaluate": evaluate,

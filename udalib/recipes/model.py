@@ -94,11 +94,12 @@ def load_model(
     Without ``recipe``, ``overrides`` change the one in the run.json.
 
     Raises:
-        ConfigError: a published file without a recipe.
+        ConfigError: a published file without a recipe, or a run of another task than segmentation.
         CheckpointError: a file that is missing, unusable or of another network.
     """
     if is_run(checkpoint):
         run = load_run(checkpoint, device, {} if recipe is not None else overrides)
+        _check_task(run.recipe, checkpoint)
         channels_last = bool(run.config.get("channels_last", False))
         if channels_last:
             run.method.to(memory_format=torch.channels_last)
@@ -112,6 +113,16 @@ def load_model(
     raise ConfigError(
         f"{checkpoint} has no run.json beside it that says its network and data; give --recipe NAME (`udalib list`)."
     )
+
+
+def _check_task(recipe: Recipe, checkpoint: Path) -> None:
+    """Refuse a run that predicts no segmentation."""
+    for evaluation in recipe.evaluations:
+        if evaluation.task != "segmentation":
+            raise ConfigError(
+                f"{checkpoint} is a run of {recipe.name}, a recipe of {evaluation.task}; `udalib predict` and `udalib "
+                "evaluate` are for segmentation. `udalib report` shows what the run measured."
+            )
 
 
 def _network_of(method: Method, device: torch.device) -> SegmentationNetwork | None:

@@ -14,6 +14,7 @@ from udalib.engine.config import MEANING
 from udalib.engine.records import RunRecord, read_run
 from udalib.recipes.serialise import fingerprint, from_plain
 from udalib.recipes.specs import Published
+from udalib.recipes.tasks import TASKS, Task
 
 RUN_FILE = "run.json"
 
@@ -38,6 +39,7 @@ class Entry:
         ended: when it finished, as a sortable text.
         published: numbers of others that the recipe answers to.
         monitor: the evaluation that stands first.
+        tasks: evaluation to the name of its task; one that is not in it is of segmentation.
     """
 
     folder: Path
@@ -58,11 +60,17 @@ class Entry:
     ended: str = ""
     published: tuple[Published, ...] = ()
     monitor: str = ""
+    tasks: Mapping[str, str] = field(default_factory=dict)
+
+    def task(self, evaluation: str) -> Task:
+        """What an evaluation is about."""
+        return TASKS.get(self.tasks.get(evaluation, "segmentation"))
 
     def evaluations(self) -> list[str]:
-        """Names of the evaluations with a mean IoU, the monitored one first."""
-        names = [key.removesuffix("/miou") for key in self.metrics if key.endswith("/miou")]
-        return sorted(names, key=lambda name: name != self.monitor)
+        """Names of the evaluations that have the score of their task, the monitored one first."""
+        names = dict.fromkeys(key.partition("/")[0] for key in self.metrics)
+        scored = [name for name in names if f"{name}/{self.task(name).score}" in self.metrics]
+        return sorted(scored, key=lambda name: name != self.monitor)
 
 
 def find_folders(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -120,6 +128,7 @@ def _entry(record: RunRecord) -> Entry:
         ended=str(data.get("ended", "")),
         published=from_plain(tuple[Published, ...], recipe.get("published", []), "published"),
         monitor=str(evaluations[0]["name"]) if evaluations else "",
+        tasks={str(each["name"]): str(each["task"]) for each in evaluations if "task" in each},
     )
 
 

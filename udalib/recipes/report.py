@@ -88,19 +88,21 @@ class Group:
         return Spread(tuple(100 * float(v) for v in values if v is not None))
 
     def scores(self) -> dict[str, Spread]:
-        """Mean IoUs (also over subsets) by metric name, in the order of the evaluations."""
+        """The score of each evaluation (mean IoU, also over subsets; accuracy) by metric name, in their order."""
         spreads = {}
         for evaluation in self.evaluations():
             subsets = self.first.metrics.get(f"{evaluation}/subsets") or {}
-            for metric in (f"{evaluation}/miou", *(f"{evaluation}/subsets/{name}" for name in subsets)):
+            score = f"{evaluation}/{self.first.task(evaluation).score}"
+            for metric in (score, *(f"{evaluation}/subsets/{name}" for name in subsets)):
                 spread = self.spread(metric)
                 if spread is not None:
                     spreads[metric] = spread
         return spreads
 
     def classes(self, evaluation: str) -> dict[str, Spread | None]:
-        """IoU of each class in ``evaluation`` over the seeds; None for a class that does not occur."""
-        per_run = [run.metrics.get(f"{evaluation}/iou") or {} for run in self.runs]
+        """IoU (accuracy) of each class in ``evaluation`` over the seeds; None for a class that does not occur."""
+        key = f"{evaluation}/{self.first.task(evaluation).class_score}"
+        per_run = [run.metrics.get(key) or {} for run in self.runs]
         return {name: _class_spread([iou.get(name) for iou in per_run]) for name in per_run[0]}
 
     def published_rows(self, evaluation: str) -> tuple[Published, ...]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from udalib.core.errors import unknown_name
 from udalib.recipes.report import Group, Report, to_dict
+from udalib.recipes.tasks import TASKS
 
 NOTE = (
-    "Ours: mIoU in percent, mean over the seeds; ± is the standard deviation over seeds (n - 1), absent for one seed. "
+    "Ours: scores in percent, mean over the seeds; ± is the standard deviation over seeds (n - 1), none for one seed. "
     "Published: the number of others, with its source; not measured here."
 )
 
@@ -56,7 +57,8 @@ def _budget(group: Group) -> str:
 
 def _metric_title(metric: str) -> str:
     evaluation, _, rest = metric.partition("/")
-    return f"{evaluation} mIoU" + ("" if rest == "miou" else f" over {rest.removeprefix('subsets/')}")
+    titles = {task.score: task.title for task in map(TASKS.get, TASKS.names())}
+    return f"{evaluation} {titles.get(rest) or 'mIoU over ' + rest.removeprefix('subsets/')}"
 
 
 def _published_text(group: Group) -> str:
@@ -64,19 +66,20 @@ def _published_text(group: Group) -> str:
 
 
 def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
-    """One table for each evaluation and set of classes: a row a class, a column a group, then published rows."""
-    tables: dict[tuple[str, tuple[str, ...]], list[Group]] = {}
+    """One table for each evaluation, task and set of classes: a row a class, a column a group, then published rows."""
+    tables: dict[tuple[str, str, tuple[str, ...]], list[Group]] = {}
     for group in report.groups:
         for name in group.evaluations():
-            tables.setdefault((name, tuple(group.classes(name))), []).append(group)
+            title = group.first.task(name).class_title
+            tables.setdefault((name, title, tuple(group.classes(name))), []).append(group)
     result = []
-    for (evaluation, names), groups in tables.items():
+    for (evaluation, title, names), groups in tables.items():
         published = _published_columns(groups, evaluation)
         columns = [*_own_columns(report, groups, evaluation), *published]
         rows = [[name, *(column.get(name, "") for _, column in columns)] for name in names]
         whose = "Ours and published" if published else "Ours"
         header = ["class", *(title for title, _ in columns)]
-        result.append((f"{whose}: IoU by class on {evaluation}, percent", header, rows))
+        result.append((f"{whose}: {title} on {evaluation}, percent", header, rows))
     return result
 
 
@@ -161,7 +164,7 @@ def _csv(report: Report, classes: bool) -> str:
     writer = csv.writer(out, lineterminator="\n")
     head = ["whose", "recipe", "preset", "overrides", "metric", "class", "mean", "std", "seeds"]
     writer.writerow([*head, "iterations", "after", "device", "source"])
-    for group in to_dict(report)["groups"]:
+    for measured, group in zip(report.groups, to_dict(report)["groups"], strict=True):
         overrides = " ".join(f"{key}={value}" for key, value in group["overrides"].items())
         start = [group["recipe"], group["preset"], overrides]
         end = [" ".join(map(str, group["seeds"])), group["iterations"], group["after"], group["device"], ""]
@@ -170,7 +173,8 @@ def _csv(report: Report, classes: bool) -> str:
         for evaluation, table in group["classes"].items() if classes else ():
             for name, spread in table.items():
                 values = ["", ""] if spread is None else [spread["mean"], spread["std"]]
-                writer.writerow(["ours", *start, f"{evaluation}/iou", name, *values, *end])
+                metric = f"{evaluation}/{measured.first.task(evaluation).class_score}"
+                writer.writerow(["ours", *start, metric, name, *values, *end])
         for item in group["published"]:
             row = ["published", *start[:1], "", "", item["metric"], "", item["value"], "", "", "", "", ""]
             source = f"{item['source']} {item['note']}".strip()
