@@ -62,7 +62,7 @@ def feature_distance(features: Tensor, reference: Tensor, mask: Tensor | None = 
     0 with zero gradient where the mask is empty; the published code logs NaN there, with the same zero gradient.
     """
     difference = at_least_float32(features) - at_least_float32(reference)
-    distance = torch.linalg.vector_norm(difference, dim=1)
+    distance: Tensor = torch.linalg.vector_norm(difference, dim=1)
     if mask is None:
         return distance.mean()
     mean: Tensor = torch.where(mask, distance, 0.0).sum() / mask.sum().clamp(min=1)
