@@ -37,12 +37,14 @@ class Rung:
         rare_classes: whether source images are drawn by Rare Class Sampling.
         warmup: False sets the schedule's warm-up to 0.
         start: run whose encoder it starts from.
+        followed: evaluated every tenth of the training, to see when each class is learned.
     """
 
     method: MethodSpec
     rare_classes: bool = False
     warmup: bool = True
     start: str | None = None
+    followed: bool = False
 
 
 def ladder(pretraining: str | None, feature_distance: Mapping[str, Any], mask_block: int) -> dict[str, Rung]:
@@ -54,8 +56,8 @@ def ladder(pretraining: str | None, feature_distance: Mapping[str, Any], mask_bl
         "self-training-threshold": Rung(MethodSpec.of("dacs", **{**NAIVE, "threshold": 0.968})),
         "self-training-ema": Rung(MethodSpec.of("dacs", **{**NAIVE, "threshold": 0.968, "alpha": 0.99})),
         "self-training-mix": Rung(MethodSpec.of("dacs", jitter_probability=0.0, blur_probability=0.0)),
-        "dacs": Rung(plain),
-        "dacs-rcs": Rung(plain, rare_classes=True),
+        "dacs": Rung(plain, followed=True),
+        "dacs-rcs": Rung(plain, rare_classes=True, followed=True),
         "dacs-rcs-no-warmup": Rung(plain, rare_classes=True, warmup=False),
         "daformer": Rung(daformer, rare_classes=True, start=pretraining),
         "mic": Rung(MethodSpec.of("mic", alpha=0.99, lambda_fd=0.0, mask_block=mask_block), rare_classes=True),
@@ -79,7 +81,7 @@ def self_trained(
     """
     source = source_only.streams[0]
     source = replace(source, sampler=sampler) if rung.rare_classes else source
-    schedule = source_only.schedule
+    schedule, train = source_only.schedule, source_only.train
     scaled = {preset: {**source_only.presets[preset], **presets.get(preset, {})} for preset in source_only.presets}
     if not rung.warmup:
         schedule = replace(schedule, options=Options({**schedule.options, "warmup": 0}))
@@ -93,6 +95,7 @@ def self_trained(
         streams=(source, target),
         method=rung.method,
         schedule=schedule,
+        train=replace(train, evaluate_every=train.iterations // 10) if rung.followed else train,
         start=None if rung.start is None else StartSpec(rung.start, "encoder"),
         presets=Options(scaled),
     )

@@ -1,7 +1,6 @@
 """The self-training ladder on the embedded streets, 1000 iterations from scratch like the source-only recipe.
 
-RCS counts a class from 12 of the 64 x 128 pixels on (3000 of a GTA image is the same share), at temperature 0.05: the
-published 0.01 belongs to longer training. The feature distance starts from, and is measured to, an encoder
+RCS counts a class from 12 of the 64 x 128 pixels on (3000 of a GTA image is the same share). The feature distance starts from, and is measured to, an encoder
 that has learned to name things (``pretrain/streets-things``); ``dacs-rcs-pretrained`` is the control that starts there
 too, without the distance. The coarsest feature has stride 16, and a thing must cover half of such a block.
 """
@@ -14,7 +13,7 @@ from udalib.recipes.zoo.self_training_parts import ladder, self_trained
 from udalib.recipes.zoo.streets import SOURCE_ONLY, world_presets, world_stream
 
 TARGET = world_stream("target")
-SAMPLER = SamplerSpec.of("rare_class", temperature=0.05, min_pixels=12)
+SAMPLER = SamplerSpec.of("rare_class", temperature=0.01, min_pixels=12)
 FEATURE_DISTANCE = {"lambda_fd": 0.005, "fd_min_ratio": 0.5}
 PRESETS = {**world_presets((TARGET,))}
 PRESETS["paper"] = {**PRESETS["paper"], "streams.source.sampler.min_pixels": 48}
