@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,17 @@ import pytest
 import torch
 
 from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
+from udalib.core.seeding import derive_seed
 from udalib.engine.checkpoint import load_weights
 from udalib.methods import Supervised
 from udalib.methods.adaptsegnet import AdaptSegNet
-from udalib.recipes import RECIPES, Recipe, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import check
+from udalib.recipes import RECIPES, Recipe, execute, get_recipe, list_recipes, run_recipe
+from udalib.recipes.build import build_network, check
 from udalib.recipes.runner import from_record, record, run_folder
-from udalib.recipes.specs import StartSpec
+from udalib.recipes.specs import DecoderSpec, EncoderSpec, NetworkSpec, StartSpec
 
 SOURCE, ADAPTED = "tests/start-source", "tests/start-adapted"
+PRETRAINED, FROM_ENCODER = "tests/start-things", "tests/start-from-encoder"
 SIZE = (16, 32)
 
 
@@ -29,7 +33,8 @@ def small(recipe: Recipe, name: str, **fields: Any) -> Recipe:
     for stream in recipe.streams:
         key = f"streams.{stream.name}"
         quick |= {f"{key}.dataset.length": 4, f"{key}.dataset.size": SIZE, f"{key}.batch_size": 2}
-    quick |= {"evaluations.target.dataset.length": 2, "evaluations.target.dataset.size": SIZE}
+    key = f"evaluations.{recipe.evaluations[0].name}"
+    quick |= {f"{key}.dataset.length": 2, f"{key}.dataset.size": SIZE}
     presets = type(recipe.presets)(quick=quick, laptop={}, paper={})
     return replace(recipe, name=name, evaluations=recipe.evaluations[:1], presets=presets, preset="", **fields)
 
@@ -41,7 +46,9 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     list_recipes()  # reads the recipes in
     source = small(RECIPES.get("streets/source-only"), SOURCE)
     adapted = small(RECIPES.get("streets/adaptsegnet-single"), ADAPTED, start=StartSpec(SOURCE))
-    for recipe in (source, adapted):
+    things = small(RECIPES.get("pretrain/streets-things"), PRETRAINED)
+    source_from = small(RECIPES.get("streets/source-only"), FROM_ENCODER, start=StartSpec(PRETRAINED, part="encoder"))
+    for recipe in (source, adapted, things, source_from):
         monkeypatch.setitem(RECIPES._values, recipe.name, recipe)
 
 
@@ -89,6 +96,76 @@ def test_the_source_run_is_made_once_shared_and_its_weights_are_where_training_s
     assert steps["source"] == [0, 1, 2, 3]
     run(tmp_path, seed=1)
     assert (source.parent / "seed1" / "last.ckpt").exists()
+
+
+def encoder_of(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    prefix = "network.encoder."
+    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+
+
+def test_an_encoder_alone_is_taken_over_and_the_decoder_is_new(tmp_path: Path, steps: dict[str, list[Any]]) -> None:
+    run(tmp_path, FROM_ENCODER)
+    run(tmp_path, SOURCE)
+    pretrained = encoder_of(load_weights(tmp_path / "runs" / PRETRAINED / "quick" / "seed0" / "last.ckpt"))
+    assert pretrained
+    (first, *_) = steps["first"]
+    assert all(torch.equal(first[f"encoder.{name}"], value) for name, value in pretrained.items())
+    torch.manual_seed(derive_seed("weights", 0))
+    own = build_network(get_recipe(FROM_ENCODER, "quick").network, 19).state_dict()
+    assert all(torch.equal(first[name], value) for name, value in own.items() if name.startswith("decoder."))
+    assert not torch.equal(first["encoder.stage1.0.conv1.weight"], own["encoder.stage1.0.conv1.weight"])
+
+
+def test_the_method_is_built_from_a_network_that_has_its_start_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[dict[str, torch.Tensor]] = []
+    create = Supervised.__init__
+
+    def copying(self: Any, network: Any, *arguments: Any, **options: Any) -> None:
+        built.append({name: w.clone() for name, w in network.encoder.state_dict().items()})
+        create(self, network, *arguments, **options)
+
+    copying.__signature__ = inspect.signature(create)  # type: ignore[attr-defined]
+    monkeypatch.setattr(Supervised, "__init__", copying)
+    run(tmp_path, FROM_ENCODER)
+    pretrained = encoder_of(load_weights(tmp_path / "runs" / PRETRAINED / "quick" / "seed0" / "last.ckpt"))
+    assert len(built) == 1
+    assert all(torch.equal(built[0][name], value) for name, value in pretrained.items())
+
+
+def test_what_the_method_draws_for_itself_does_not_depend_on_the_start(tmp_path: Path, steps: Any) -> None:
+    discriminators = []
+    create = AdaptSegNet.__init__
+
+    def noting(self: Any, *arguments: Any, **options: Any) -> None:
+        create(self, *arguments, **options)
+        discriminators.append({n: w.clone() for n, w in self.state_dict().items() if not n.startswith("network.")})
+
+    noting.__signature__ = inspect.signature(create)  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AdaptSegNet, "__init__", noting)
+        run(tmp_path)
+        execute(replace(get_recipe(ADAPTED, "quick"), start=None), out=tmp_path / "alone")
+    first, second = discriminators
+    assert first
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_another_encoder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = NetworkSpec.pair(EncoderSpec("mit_b0"), DecoderSpec("segformer"))
+    monkeypatch.setitem(RECIPES._values, FROM_ENCODER, replace(RECIPES.get(FROM_ENCODER), network=other))
+    with pytest.raises(CheckpointError, match=r"holds another encoder .*must have the same encoder"):
+        run(tmp_path, FROM_ENCODER)
+
+
+def test_the_part_is_recorded_only_where_it_is_not_the_whole_network() -> None:
+    assert record(get_recipe(ADAPTED, "quick"))["start"] == {"recipe": SOURCE}
+    plain = record(get_recipe(FROM_ENCODER, "quick"))
+    assert plain["start"] == {"recipe": PRETRAINED, "part": "encoder"}
+    assert from_record(plain).start == StartSpec(PRETRAINED, "encoder")
+    assert "task" not in plain["evaluations"][0]
+    assert record(get_recipe(PRETRAINED, "quick"))["evaluations"][0]["task"] == "classification"
 
 
 def test_resuming_needs_the_source_run_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
