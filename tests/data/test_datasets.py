@@ -107,6 +107,23 @@ def test_unlabelled_splits_and_domains(tmp_path, write):
         create_dataset("acdc", "test", tmp_path, domain="snow")
 
 
+def test_nights_of_dark_zurich_and_its_flattened_form(tmp_path, write):
+    for time in ("night", "day", "twilight"):
+        write.image(tmp_path / f"a/rgb_anon/train/{time}/G/{time}_rgb_anon.png")
+    night = create_dataset("dark_zurich", "train", tmp_path / "a", domain="night", labels=False)
+    assert [sample["name"] for sample in night] == ["night_rgb_anon"]
+    assert len(create_dataset("dark_zurich", "train", tmp_path / "a")) == 3
+    for name in ("acdc", "dark_zurich"):
+        root = tmp_path / name
+        write.image(root / "rgb_anon/train/b_rgb_anon.png")
+        write.image(root / "rgb_anon/val/c_rgb_anon.png")
+        write.label(root / "gt/val/c_gt_labelTrainIds.png", [0, 13])
+        assert [sample["name"] for sample in create_dataset(name, "train", root, labels=False)] == ["b_rgb_anon"]
+        assert create_dataset(name, "val", root)[0]["label"][0, :2].tolist() == [0, 13]
+        with pytest.raises(DataError, match="no image of domain 'night'.*images of none of its domains"):
+            create_dataset(name, "train", root, domain="night")
+
+
 def test_the_cities_of_cross_city_are_targets_of_their_own(tmp_path, write):
     for city, kind in (("Rome", "png"), ("Rio", "jpg")):
         write.image(tmp_path / f"{city}/Images/Train/{city}.{kind}")

@@ -308,6 +308,7 @@ def test_weights_of_modern_backbones_are_asked_for_by_name(tmp_path: Path, monke
 
 
 TINY = {"vit_pyramid": "vit_pyramid:vit_tiny_patch16_224", "timm": "timm:convnext_atto", "mit_b5": "mit_b0"}
+TINY["resnet101_v1c_d8"] = "resnet50_v1c_d8"
 SMALL_PIXELS = {"min_pixels": 20, "min_crop_ratio": 0.03}
 
 
