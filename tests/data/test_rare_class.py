@@ -108,6 +108,12 @@ def test_a_class_without_candidates_is_never_drawn_and_the_others_share_its_prob
     assert {sampler.drawn(p)[0] for p in range(200)} == {0, 1}
 
 
+def test_the_one_class_with_candidates_is_drawn_even_if_its_own_probability_vanishes():
+    sampler = RareClassSampler(STATISTICS, min_pixels=500, temperature=0.001)
+    assert dict(zip(*class_probabilities(STATISTICS, 0.001), strict=True))[0] == 0.0
+    assert dict(zip(sampler.classes, sampler.probabilities, strict=True)) == {2: 0.0, 1: 0.0, 0: 1.0}
+
+
 def test_draws_follow_the_probabilities():
     sampler = RareClassSampler(STATISTICS, min_pixels=5, temperature=0.5, seed=3)
     drawn = [sampler.drawn(p) for p in range(4000)]

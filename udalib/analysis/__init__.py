@@ -2,16 +2,19 @@
 
 from udalib.analysis.attention import query_attention
 from udalib.analysis.effects import Effect, holm, paired_effect, sign_flip_test
+from udalib.analysis.rare_classes import ClassDraws, first_draws, shown_pixels
 from udalib.analysis.receptive_field import mean_field
 from udalib.analysis.speed import Cost, measure, parameters_in_millions
 from udalib.analysis.sweeps import Sweep, SweepRun, Variant, load_sweep
 
 __all__ = [
+    "ClassDraws",
     "Cost",
     "Effect",
     "Sweep",
     "SweepRun",
     "Variant",
+    "first_draws",
     "holm",
     "load_sweep",
     "mean_field",
@@ -19,5 +22,6 @@ __all__ = [
     "paired_effect",
     "parameters_in_millions",
     "query_attention",
+    "shown_pixels",
     "sign_flip_test",
 ]

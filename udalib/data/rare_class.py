@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -21,13 +21,14 @@ Generator = np.random.Generator | np.random.RandomState
 
 
 def class_probabilities(
-    statistics: ClassStatistics, temperature: float = 0.01
+    statistics: ClassStatistics, temperature: float = 0.01, drawable: Container[int] | None = None
 ) -> tuple[list[int], NDArray[np.float64]]:
     """Probability of drawing each class that occurs: P(c) = softmax of (1 - f_c) / T, f_c the share of all pixels.
 
     Args:
         statistics: pixel counts; ignored pixels are not in them.
         temperature: T; the smaller, the more the rarest classes are preferred; ``math.inf`` = all classes alike.
+        drawable: train ids that may be drawn, None = all; the others get 0 and these share what they leave.
 
     Returns:
         Train ids ascending by their total of pixels (equal totals in order of appearance), and float64 (classes,)
@@ -46,7 +47,10 @@ def class_probabilities(
     seen = dict.fromkeys(train_id for _, counts in statistics.images for train_id in counts)
     classes = sorted(seen, key=totals.__getitem__)
     pixels = torch.tensor([totals[c] for c in classes])
-    probabilities = torch.softmax((1 - pixels / pixels.sum()) / temperature, dim=0).double().numpy()
+    logits = (1 - pixels / pixels.sum()) / temperature
+    if drawable is not None:
+        logits[[c not in drawable for c in classes]] = -math.inf
+    probabilities = torch.softmax(logits, dim=0).double().numpy()
     return classes, probabilities / probabilities.sum()
 
 
@@ -89,18 +93,18 @@ class RareClassSampler(Sampler):
         if min_pixels < 0 or not 0 <= min_crop_ratio < math.inf:
             raise ConfigError(f"min_pixels={min_pixels} and min_crop_ratio={min_crop_ratio} must be 0 or more.")
         self.statistics = statistics if files is None else select(statistics, files)
-        self.seed, self.more_than, self.crop_again = seed, min_pixels * min_crop_ratio, min_crop_ratio > 0
-        self.classes, probabilities = class_probabilities(self.statistics, temperature)
-        self.candidates = {c: candidates(self.statistics, c, min_pixels) for c in self.classes}
-        kept = np.array([bool(self.candidates[c]) for c in self.classes])
-        if not kept.any():
+        self.seed, self.min_pixels = seed, min_pixels
+        self.more_than, self.crop_again = min_pixels * min_crop_ratio, min_crop_ratio > 0
+        every = {c: candidates(self.statistics, c, min_pixels) for c in self.statistics.totals()}
+        drawable = {c for c, items in every.items() if items}
+        self.classes, self.probabilities = class_probabilities(self.statistics, temperature, drawable or None)
+        self.candidates = {c: every[c] for c in self.classes}
+        if not drawable:
             most = max(n for _, counts in self.statistics.images for n in counts.values())
             raise ConfigError(
                 f"no image has more than min_pixels={min_pixels} pixels of any class, the most is {most}; set "
                 "min_pixels lower. It counts pixels of the labels at full size and should shrink with them."
             )
-        self.probabilities: NDArray[np.float64] = np.where(kept, probabilities, 0.0)
-        self.probabilities /= self.probabilities.sum()
 
     def draw(self, generator: Generator) -> tuple[int, int]:
         """Class and item from a generator, in the published order: first the class, then one of its candidates."""

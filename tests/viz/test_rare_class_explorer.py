@@ -1,0 +1,112 @@
+"""The explorer of rare class sampling: every control over its range, and what it says where nothing can be drawn."""
+
+import math
+
+import pytest
+from matplotlib.text import Text
+
+from udalib import viz
+from udalib.core.errors import ConfigError
+from udalib.data import ClassStatistics, compute_class_statistics, label_space
+from udalib.viz import Collection, RareClassExplorer
+from udalib.world import Streets
+
+SPACE = label_space("cityscapes19")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def explorer(own_cache):
+    streets = Collection.of_dataset(Streets("source", length=12, size=(32, 64)))
+    bare = Collection(ClassStatistics((("a", {0: 4000, 17: 50}), ("b", {0: 5000, 8: 300}))), SPACE)
+    return RareClassExplorer({"streets": streets, "statistics": bare}, min_pixels=10)
+
+
+def texts(figure):
+    """Every text that a figure shows."""
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_every_control_moves_over_its_whole_range(explorer):
+    drawn = [explorer.draw(**state) for state in explorer.sweep()]
+    assert len(drawn) == sum(len(control.sweep()) for control in explorer.controls.values())
+    assert all(figure.axes for figure in drawn)
+
+
+@pytest.mark.parametrize("picked", [viz.rare_class_explorer.ANY, "motorcycle", "train"])
+@pytest.mark.parametrize("min_pixels", [0, 300, 10000])
+@pytest.mark.parametrize("temperature", [0.001, math.inf])
+def test_controls_move_together_where_only_statistics_are_given(explorer, picked, min_pixels, temperature):
+    state = {"picked": picked, "min_pixels": min_pixels, "temperature": temperature}
+    assert viz.to_png(explorer.draw(collection="statistics", draws=10, **state))
+
+
+def test_the_widget_labels_its_controls_and_every_move_draws_without_error(explorer):
+    pytest.importorskip("ipywidgets")
+    box = explorer.widget()
+    fronts, message, picture = box.children[1:-2], box.children[-2], box.children[-1]
+    assert [front.description for front in fronts] == [control.label for control in explorer.controls.values()]
+    opened = bytes(picture.value)
+    for front, (key, control) in zip(fronts, explorer.controls.items(), strict=True):
+        front.value = next(value for value in control.sweep() if value != explorer.defaults[key])
+        assert message.value == ""
+        assert bytes(picture.value) != opened, f"{key} changes nothing"
+        front.value = explorer.defaults[key]
+
+
+def test_the_contact_sheet_is_for_headless_runs(explorer):
+    assert len(explorer.contact_sheet(temperature=[0.01, math.inf]).axes) == 2
+
+
+def test_a_picked_class_is_marked_and_its_candidates_are_shown(explorer):
+    figure = explorer.draw(picked="road")
+    assert "12 of 12 images may be drawn for road (outlined); some of them" in texts(figure)
+    bold = [t.get_text() for t in figure.axes[0].get_yticklabels() if t.get_fontweight() == "bold"]
+    assert bold == ["road"]
+    shown = [t for t in texts(figure) if t.startswith("road: ") and t.endswith(" pixels")]
+    assert len(shown) == 8
+
+
+def test_min_pixels_that_no_image_has_is_said_in_the_picture(explorer):
+    said = " ".join(texts(explorer.draw(min_pixels=10000))).replace("\n", " ")
+    assert "no image has more than min_pixels=10000 pixels of any class" in said
+
+
+def test_a_class_without_enough_pixels_is_said_in_its_row(explorer):
+    figure = explorer.draw(collection="statistics", min_pixels=300)
+    assert texts(figure).count("no image has enough of it") == 2
+
+
+def test_statistics_without_images_and_classes_that_do_not_occur_are_said(explorer):
+    assert any("there are no images to show" in t for t in texts(explorer.draw(collection="statistics")))
+    alone = RareClassExplorer({"a": Collection(ClassStatistics((("a", {0: 4000}),)), SPACE)})
+    assert alone.controls["picked"].sweep() == ["any class", "road"]
+    two = {"streets": Streets("source", length=1, size=(32, 64)), "more": Streets("source", length=12, size=(32, 64))}
+    both = RareClassExplorer({name: Collection.of_dataset(streets) for name, streets in two.items()}, min_pixels=10)
+    only_more = both.controls["picked"].sweep()[-1]
+    assert f"{only_more} does not occur in these labels" in texts(both.draw(picked=only_more))
+
+
+def test_a_folder_of_statistics_can_be_explored(tmp_path):
+    compute_class_statistics(Streets(length=3, size=(32, 64)), tmp_path, progress=False)
+    explorer = RareClassExplorer({"folder": Collection.of_folder(tmp_path, SPACE)}, min_pixels=10)
+    assert "road" in explorer.controls["picked"].sweep()
+    assert explorer.draw(draws=10).axes
+
+
+def test_known_collections_have_both_styles_and_camvid_only_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("UDALIB_DATA", str(tmp_path))
+    assert list(viz.known_collections(length=2, size=(32, 64))) == ["streets, source", "streets, target"]
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ConfigError, match="nothing to sample from"):
+        RareClassExplorer({})
+    with pytest.raises(ConfigError, match="min_pixels"):
+        RareClassExplorer({"a": Collection(ClassStatistics((("a", {0: 4000}),)), SPACE)}, min_pixels=7)
