@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from udalib.analysis.sweeps import CHOICES, Sweep, Variant
-from udalib.core.errors import ConfigError, DataError
+from udalib.core.errors import ConfigError
 from udalib.data.labels import LabelSpace
 from udalib.ops import pixel_entropy
 from udalib.viz.adversarial import verdict, verdict_before_after
 from udalib.viz.explorers import Choice, Control, Explorer, Slider, Stops
+from udalib.viz.inputs import as_float, check_images
 from udalib.viz.labels import to_numpy
 from udalib.viz.sweeps import sweep_curves
 from udalib.viz.uncertainty import threshold_figure
@@ -68,7 +69,7 @@ class VerdictExplorer(Explorer):
     def __init__(
         self, before: Judge, after: Judge, images: Sequence[Tensor], space: LabelSpace, receptive_field: int = 94
     ) -> None:
-        _check_images(images)
+        check_images(images)
         judges = {"before": before, "after": after}
 
         @cache
@@ -107,8 +108,8 @@ class EntropyExplorer(Explorer):
     def __init__(self, models: Mapping[str, Predict], images: Sequence[Mapping[str, Any]]) -> None:
         if not models:
             raise ConfigError("there is no model to explore; give at least one.")
-        pictures = [_as_float(sample["image"]) for sample in images]
-        _check_images(pictures)
+        pictures = [as_float(sample["image"]) for sample in images]
+        check_images(pictures)
 
         @cache
         def predicted(model: str, index: int) -> tuple[Any, Any]:
@@ -125,16 +126,3 @@ class EntropyExplorer(Explorer):
             "model": Choice("Model", tuple(models), next(iter(models))),
         }
         super().__init__("Is an uncertain pixel a wrong one?", figure, controls, sheet_columns=1)
-
-
-def _check_images(images: Sequence[Tensor]) -> None:
-    if not images:
-        raise ConfigError("there is no image to explore; give at least one.")
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) > 1 or len(next(iter(shapes))) != 3:
-        raise DataError(f"the images of an explorer must share one shape (3, H, W), got {sorted(shapes)}.")
-
-
-def _as_float(image: Any) -> Tensor:
-    tensor = torch.as_tensor(image)
-    return tensor if tensor.is_floating_point() else tensor.float() / 255
