@@ -44,13 +44,14 @@ def thing_mask(
     Raises:
         ConfigError: label and feature map differ in shape, so that pooling does not give ``size``.
     """
-    scale = label.shape[-1] // size[1]
-    pooled = pool_label(label, num_classes, scale, min_ratio)
-    if tuple(pooled.shape[-2:]) != tuple(size):
+    height, width = label.shape[-2:]
+    scale = max(width // size[1], 1)
+    if (height // scale, width // scale) != tuple(size):
         raise ConfigError(
-            f"labels of {label.shape[-2]} x {label.shape[-1]} pooled by {scale} give {tuple(pooled.shape[-2:])} "
-            f"positions, the features have {tuple(size)}; use images whose sides are multiples of the encoder's stride."
+            f"labels of {height} x {width} pooled by {scale} give {height // scale} x {width // scale} positions, "
+            f"the features have {size[0]} x {size[1]}; use images whose sides are multiples of the encoder's stride."
         )
+    pooled = pool_label(label, num_classes, scale, min_ratio)
     wanted = torch.tensor([i in classes for i in range(IGNORE_INDEX + 1)]).to(label.device, non_blocking=True)
     chosen: Tensor = wanted[pooled]
     return chosen

@@ -37,9 +37,9 @@ def block_mask(noise: Tensor, size: tuple[int, int], ratio: float) -> Tensor:
 
 
 def mask_images(images: Tensor, kept: Tensor, fill: Tensor | float = 0.0) -> Tensor:
-    """``images`` (B, C, H, W) where ``kept``, bool (B, 1, H, W), is true, else ``fill``.
+    """``images`` (B, C, H, W) where ``kept``, bool (B, 1, H, W), is true, else ``fill``; of the images' type.
 
     ``fill`` is a number or one value a channel, (C, 1, 1): the published code multiplies NORMALISED images with the
     mask, so the holes have the mean colour of the network's input statistics.
     """
-    return torch.where(kept, images, fill)
+    return torch.where(kept, images, fill.to(images.dtype) if isinstance(fill, Tensor) else fill)
