@@ -6,7 +6,17 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as tv
 
 from udalib.core.errors import ConfigError
-from udalib.data import ColorJitter, Draws, GaussianBlur, HorizontalFlip, PilResize, RandomCrop
+from udalib.data import (
+    ColorJitter,
+    Draws,
+    GaussianBlur,
+    HorizontalFlip,
+    Pad,
+    PilResize,
+    RandomCrop,
+    Resize,
+    ValidMargins,
+)
 from udalib.data.transforms import varied
 from udalib.ops.photometric import blur, jitter, kernel_length
 
@@ -142,3 +152,32 @@ def test_pillow_resize():
 def test_pillow_resize_refuses_what_it_cannot_do(batch, words):
     with pytest.raises(ConfigError, match=words):
         PilResize((2, 2))(batch, None)
+
+
+def test_valid_margins_move_with_the_image():
+    """Red marks the valid pixels, so the mask must stay where the red is, whatever follows."""
+    image = torch.zeros(1, 3, 40, 60, dtype=torch.uint8)
+    image[:, 0, 4:28, 6:58] = 255
+    batch = ValidMargins((4, 12, 6, 2))({"image": image, "label": torch.zeros(1, 40, 60, dtype=torch.uint8)}, draws(1))
+    assert batch["valid"].dtype == torch.uint8
+    assert torch.equal(batch["valid"] * 255, image[:, 0])
+    for transform in (Resize((80, 120)), RandomCrop((70, 90)), HorizontalFlip(p=1.0), Pad((96, 96), color=(0, 0, 0))):
+        batch = transform(batch, draws(1))
+        assert batch["valid"].shape == batch["label"].shape
+        assert torch.equal(batch["valid"] > 0, batch["image"][:, 0] > 127), transform
+    assert batch["valid"].max() == 1
+    assert not batch["valid"][:, 70:].any(), "padding is not valid"
+
+
+@pytest.mark.parametrize(
+    ("margins", "words"),
+    [
+        ((1, 2, 3), "margins are .top, bottom, left, right., each at least 0, got"),
+        ((0, -1, 0, 0), "at least 0"),
+        ((10, 10, 0, 0), "leave nothing of an image of 20 x 30"),
+        ((0, 0, 0, 30), "leave nothing"),
+    ],
+)
+def test_valid_margins_that_make_no_sense(margins, words):
+    with pytest.raises(ConfigError, match=words):
+        ValidMargins(margins)({"image": images()}, draws(4))

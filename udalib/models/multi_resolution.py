@@ -22,11 +22,12 @@ from udalib.ops.scales import Box
 
 
 class ScaleOutputs(NamedTuple):
-    """What :meth:`MultiResolutionNetwork.forward_scales` gives; s is the stride of the head, C the classes.
+    """What the two scales give; s is the stride of the head, C the classes.
 
     Attributes:
         fused: logits (B, C, H / s, W / s) of the whole image.
-        detail: logits (B, C, h / s, w / s) of the part of the image in the box (h x w pixels).
+        detail: logits (B, C, h / s, w / s) of the part of the image in the box (h x w pixels); of the whole image
+            in inference.
         context_features: the encoder's features of the context, finest first (for the feature distance).
         attention: (B, C or 1, ., .) in [0, 1] at the context's resolution, before it is masked to the box.
         weighted_context: logits of the context times (1 - masked attention), for the optional context loss.
@@ -71,8 +72,9 @@ class MultiResolutionNetwork(SegmentationNetwork):
     """A network that is trained on a context and a detail crop, and predicts with detail windows everywhere.
 
     :meth:`forward_scales` is for training, with a box from :meth:`crop_box`; boxes are always passed, never kept.
-    ``network(images)`` is inference. :meth:`features` and :meth:`decode` are the encoder and the segmentation head at
-    the scale they are given: ``decode(features(context(images)))`` is the plain prediction of the context.
+    ``network(images)`` is inference; :meth:`predict_scales` gives all its maps. :meth:`features` and :meth:`decode` are
+    the encoder and the segmentation head at the scale of what they are given: ``decode(features(context(images)))`` is
+    the plain prediction of the context.
 
     An image smaller than the detail along an axis has one detail along it, the whole image. In inference, sides that
     are no multiples of ``divisible`` are padded for the network (border repeated, bottom and right) and the padding is
@@ -148,10 +150,11 @@ class MultiResolutionNetwork(SegmentationNetwork):
         Raises:
             ConfigError: ``box`` is not inside the images, or the sides of images or box do not fit the head's stride.
         """
+        images = self.normalise(images)
         height, width = images.shape[-2:]
         if not (0 <= box.top < box.bottom <= height and 0 <= box.left < box.right <= width):
             raise ConfigError(f"{box} does not lie inside images of {height} x {width}.")
-        context_features, detail_features = self.features(self.context(images)), self.features(box.cut(images))
+        context_features, detail_features = self.encoder(self.context(images)), self.encoder(box.cut(images))
         context, detail = self.decode(context_features), self.decode(detail_features)
         stride = scales.output_stride(box.size, detail.shape[-2:])
         self._check_training_size((height, width), context.shape[-2:], stride)
@@ -162,28 +165,34 @@ class MultiResolutionNetwork(SegmentationNetwork):
         fused, weighted = scales.fuse(context, placed, attention * inside.to(attention.dtype), self.align_corners)
         return ScaleOutputs(fused, detail, context_features, attention, weighted)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """RGB float (B, 3, H, W) in [0, 1] -> logits (B, C, ceil(H / s), ceil(W / s)): the inference of HRDA.
+    def predict_scales(self, images: Tensor) -> ScaleOutputs:
+        """Inference: like :meth:`forward_scales`, with averaged detail windows all over ``images`` for the one detail.
 
-        Detail windows over the whole image, all in one batch, are averaged and fused with the context.
-        """
-        height, width = images.shape[-2:]
-        images = scales.pad_to_multiple(images, self.divisible)
-        features = self.features(self.context(images))
-        context = self.decode(features)
-        detail, stride = self.detail_logits(images)
-        fused, _ = scales.fuse(context, detail, self.decoder.attention(features, context), self.align_corners)
-        return fused[..., : math.ceil(height / stride), : math.ceil(width / stride)]
-
-    def detail_logits(self, images: Tensor) -> tuple[Tensor, int]:
-        """Logits (B, C, H / s, W / s) of sliding detail windows over ``images`` (B, 3, H, W), averaged; and s.
+        All windows run in one batch, window by window. Where the images were padded, ``fused`` and ``detail`` are
+        without the padding and the maps at the context's resolution with it.
 
         Raises:
-            ConfigError: H or W is not a multiple of s.
+            ConfigError: the padded sides do not fit the head's stride.
         """
+        height, width = images.shape[-2:]
+        images = scales.pad_to_multiple(self.normalise(images), self.divisible)
+        features: list[Tensor] = self.encoder(self.context(images))
+        context = self.decode(features)
+        detail, stride = self._detail_windows(images)
+        attention = self.decoder.attention(features, context)
+        fused, weighted = scales.fuse(context, detail, attention, self.align_corners)
+        kept = Box(0, math.ceil(height / stride), 0, math.ceil(width / stride))
+        return ScaleOutputs(kept.cut(fused), kept.cut(detail), features, attention, weighted)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """RGB float (B, 3, H, W) in [0, 1] -> logits (B, C, ceil(H / s), ceil(W / s)): the inference of HRDA."""
+        return self.predict_scales(images).fused
+
+    def _detail_windows(self, images: Tensor) -> tuple[Tensor, int]:
+        """Averaged logits (B, C, H / s, W / s) of detail windows over normalised ``images``, and the stride s."""
         size = (images.shape[-2], images.shape[-1])
         boxes = scales.window_boxes(size, self.detail, self.overlap)
-        logits = self.decode(self.features(torch.cat([box.cut(images) for box in boxes])))
+        logits = self.decode(self.encoder(torch.cat([box.cut(images) for box in boxes])))
         stride = scales.output_stride(boxes[0].size, logits.shape[-2:])
         if size[0] % stride or size[1] % stride:
             raise ConfigError(
