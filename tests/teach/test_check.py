@@ -96,6 +96,40 @@ def selection_bonus(curves):
     return np.mean([max(curve) - curve[-1] for curve in curves])
 
 
+def student_shares(t, alpha, decay=lambda k, alpha: min(1 - 1 / (k + 1), alpha)):
+    shares = np.zeros(t + 1)
+    for k in range(t + 1):
+        shares *= decay(k, alpha)
+        shares[k] += 1 - decay(k, alpha)
+    return shares
+
+
+def class_mix_mask(label, priority, ignored=True, half=lambda n: (n + 1) // 2, sign=1):
+    present = [c for c in label.unique().tolist() if c != 255 or not ignored]
+    chosen = sorted(present, key=lambda c: sign * priority[c])[: half(len(present))]
+    return torch.isin(label, torch.tensor(chosen))
+
+
+def pseudo_weight(confidence, threshold):
+    return (confidence >= threshold).float().mean().expand(confidence.shape)
+
+
+def mixed_loss(losses, label, mask, q):
+    return (torch.where(mask, 1.0, q) * losses * (label != 255)).sum() / label.numel()
+
+
+def published_jitter(image, brightness, contrast):
+    return ((image + brightness - 1).clamp(0, 1) * contrast).clamp(0, 1)
+
+
+def calibration_error(confidence, right, bins, weigh=True, absolute=True):
+    place, gaps = np.minimum((confidence * bins).astype(int), bins - 1), []
+    for b in set(place):
+        gap = confidence[place == b].mean() - right[place == b].mean()
+        gaps.append((abs(gap) if absolute else gap, (place == b).mean()))
+    return sum(gap * share for gap, share in gaps) if weigh else np.mean([gap for gap, _ in gaps])
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -118,6 +152,12 @@ RIGHT = {
     "03.4": entropy_gradient,
     "03.5": class_ratio,
     "03.6": selection_bonus,
+    "04.1": student_shares,
+    "04.2": class_mix_mask,
+    "04.3": pseudo_weight,
+    "04.4": mixed_loss,
+    "04.5": published_jitter,
+    "04.6": calibration_error,
 }
 
 
@@ -189,6 +229,40 @@ WRONG = [
     ("03.6", lambda curves: max(np.mean(curves, axis=0)) - np.mean(curves, axis=0)[-1], "before the mean"),
     ("03.6", lambda curves: np.mean([max(c) for c in curves]), "ends at its best"),
     ("03.6", lambda curves: np.sum([max(c) - c[-1] for c in curves]), "5 and 0"),
+    ("04.1", lambda t, a: student_shares(t, a)[1:], "t \\+ 1 numbers"),
+    ("04.1", lambda t, a: [1.0] * (t + 1), "add up to 1"),
+    ("04.1", lambda t, a: student_shares(t, a, lambda k, a: a if k else 0.0), "only the cap"),
+    ("04.1", lambda t, a: [1.0] + [0.0] * t, "newest student"),
+    ("04.1", lambda t, a: student_shares(t, a, lambda k, a: min(1 - 1 / max(k, 1), a)), "all count alike"),
+    ("04.1", lambda t, a: [1 / (t + 1)] * (t + 1), "alpha = 0.9"),
+    ("04.2", lambda y, p: class_mix_mask(y, p, ignored=False), "255"),
+    ("04.2", lambda y, p: class_mix_mask(y, p, sign=-1), "LOWEST"),
+    ("04.2", lambda y, p: class_mix_mask(y, p, half=lambda n: n // 2), "rounded up"),
+    ("04.2", lambda y, p: class_mix_mask(y, p).flatten(), "one value a pixel"),
+    ("04.3", lambda c, t: (c >= t).float(), "drops no pixel"),
+    ("04.3", lambda c, t: (c >= t).float().mean((1, 2), keepdim=True).expand(c.shape), "whole batch"),
+    ("04.3", lambda c, t: (c > t).float().mean().expand(c.shape), "AT the threshold"),
+    ("04.3", lambda c, t: (c >= t).float().mean(), "one weight a pixel|one weight for each"),
+    ("04.3", lambda c, t: c, "0.625 everywhere"),
+    ("04.4", lambda x, y, m, q: mixed_loss(x, y, m, q) * y.numel() / (y != 255).sum(), "the ignored one too"),
+    ("04.4", lambda x, y, m, q: mixed_loss(x, y, m, q) * 4 / 1.5, "whatever they weigh"),
+    ("04.4", lambda x, y, m, q: (torch.where(m, 1.0, q) * x).mean(), "must add nothing"),
+    ("04.4", lambda x, y, m, q: mixed_loss(x, y, ~m, q), "turned round"),
+    ("04.4", lambda x, y, m, q: mixed_loss(x, y, m, 0.0), "count too"),
+    ("04.4", lambda x, y, m, q: mixed_loss(x, y, m, 1.0), "q = 0.25"),
+    ("04.5", lambda i, b, c: (i * b).clamp(0, 1) * c, "ADDS"),
+    ("04.5", lambda i, b, c: (i + b - 1) * c, "clamp"),
+    ("04.5", lambda i, b, c: ((i + b - 1).clamp(0, 1) - i.mean()) * c + i.mean(), "MULTIPLIES"),
+    ("04.5", lambda i, b, c: ((i * c).clamp(0, 1) + b - 1).clamp(0, 1), "brightness first"),
+    ("04.5", lambda i, b, c: published_jitter(i, b, c)[:1], "keeps its shape"),
+    ("04.5", lambda i, b, c: i * c, "adds 0.2"),
+    ("04.5", lambda i, b, c: (i + b - 1).clamp(0, 1), "multiplies every channel"),
+    ("04.6", lambda s, r, n: calibration_error(s, r, n, weigh=False), "4/6"),
+    ("04.6", lambda s, r, n: -calibration_error(s, r, n), "ABSOLUTE"),
+    ("04.6", lambda s, r, n: calibration_error(s, r, n, absolute=False), "sure wrong pixel"),
+    ("04.6", lambda s, r, n: abs(s.mean() - r.mean()), "sure wrong pixel"),
+    ("04.6", lambda s, r, n: calibration_error(s, r, n) if (s < 1).all() else 1.0, "last bin"),
+    ("04.6", lambda s, r, n: 0.0, "ECE of four"),
 ]
 
 

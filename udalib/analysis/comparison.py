@@ -45,7 +45,7 @@ def effects_over(
             without.append({**key, "reason": "the two are not tested on the same images and classes"})
             continue
         try:
-            found.append(key | _effect(_scores(groups.get(name), metric), _scores(groups.get(baseline), metric)))
+            found.append(key | effect_values(_scores(groups.get(name), metric), _scores(groups.get(baseline), metric)))
         except ConfigError as error:
             without.append({**key, "reason": str(error)})
     for kind in ("p_t", "p_permutation"):
@@ -98,7 +98,14 @@ def effects_markdown(record: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, *([NOTE] if parts else []), *(["\n".join(lines)] if lines else [])])
 
 
-def _effect(ours: Mapping[int, float], base: Mapping[int, float]) -> dict[str, Any]:
+def effect_values(ours: Mapping[int, float], base: Mapping[int, float]) -> dict[str, Any]:
+    """Seeds, differences (rounded to 0.001) and the rounded fields of :class:`~udalib.analysis.effects.Effect`.
+
+    Both arguments map a seed to a score in percent; only the seeds that both have are compared.
+
+    Raises:
+        ConfigError: fewer than two common seeds.
+    """
     seeds = sorted(set(ours) & set(base))
     effect = paired_effect({s: ours[s] for s in seeds}, {s: base[s] for s in seeds})
     values = {name: rounded(value) for name, value in asdict(effect).items()}

@@ -1,6 +1,17 @@
 """Checks for the notebooks' exercises."""
 
-from udalib.teach import chapter00, chapter01, chapter02, chapter03
+from udalib.teach import chapter00, chapter01, chapter02, chapter03, chapter04
 from udalib.teach.check import EXERCISES, Exercise, Feedback, NotYet, check
 
-__all__ = ["EXERCISES", "Exercise", "Feedback", "NotYet", "chapter00", "chapter01", "chapter02", "chapter03", "check"]
+__all__ = [
+    "EXERCISES",
+    "Exercise",
+    "Feedback",
+    "NotYet",
+    "chapter00",
+    "chapter01",
+    "chapter02",
+    "chapter03",
+    "chapter04",
+    "check",
+]
