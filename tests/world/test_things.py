@@ -72,7 +72,7 @@ def test_a_crop_is_a_pure_function_of_seed_and_index() -> None:
 
 def test_colours_differ_from_crop_to_crop() -> None:
     means = np.stack([draw_crop(i, 0, SIZE).mean((1, 2)) for i in range(4, 404, 10)])
-    assert (means.std(0) > 25).all()
+    assert (means.std(0) > 15).all()
 
 
 def test_samples_and_classes_in_balance() -> None:
@@ -81,7 +81,7 @@ def test_samples_and_classes_in_balance() -> None:
     assert (sample["image"].dtype, tuple(sample["image"].shape)) == (torch.uint8, (3, *SIZE))
     assert (sample["target"].dtype, sample["target"].shape) == (torch.int64, ())
     assert [int(things[i]["target"]) for i in range(20)] == [*range(10), *range(10)]
-    assert things[-1]["name"] == things[19]["name"] == "streets-v1_things-v1_s0_10000019"
+    assert things[-1]["name"] == things[19]["name"] == "streets-v1_things-v2_s0_10000019"
     with pytest.raises(IndexError):
         things[20]
 

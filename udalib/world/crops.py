@@ -1,13 +1,14 @@
 """One thing in a street of random looks, drawn through a lens that is aimed at it.
 
-Shapes are those of both kits. Everything else is random from crop to crop (domain randomisation): every colour, which
-texture a surface has, the light, the air, the camera, the street behind. So a crop looks like no style of the world.
+Shapes are those of both kits. Everything else is random from crop to crop (domain randomisation): colours, textures,
+light, air, camera, the street behind. So a crop looks like no style of the world. How random it is decides how hard the
+classes are: a first version, with wholly random colours, shuffled textures in every crop, smaller things, more blur and
+more turns, left an accuracy of 47 % after 600 iterations; this one gives 78 % after 700 (seed 0, laptop preset).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from udalib.world.styles import Layout, Photo, Style, Surface
 from udalib.world.view import View, view
 from udalib.world.weather import develop
 
-CROPS_VERSION = "things-v1"
+CROPS_VERSION = "things-v2"
 THINGS = label_space("cityscapes19").things
 """Train ids of the ten thing classes; their order is that of the label space ``cityscapes_things``."""
 
@@ -43,11 +44,17 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "motorcycle": ("motorcycles",),
     "bicycle": ("bicycles",),
 }
-_TURNS = {"car": 1.0, "truck": 0.3, "bus": 0.3, "train": 0.2}
+_TURNS = {"car": 0.6, "truck": 0.18, "bus": 0.18, "train": 0.12}
 """Largest tangent of half a turn of the solid things, to either side of facing us or facing away."""
 _FLAT_TURN = 0.3
 _NEAREST = 4.0
 """Metres from the camera to the nearest corner of the thing."""
+_RANDOM = 0.5
+"""Share of the random colour in every colour; the rest is the palette's, anywhere between game and photograph."""
+_SHUFFLED = 0.2
+"""Part of the crops in which every surface has some other surface's texture."""
+_FILL = (0.6, 0.95)
+"""Range of the part of the picture's shorter side that the thing fills."""
 _VISIBLE = 0.03
 """Least part of the picture that shows the thing; what shows less of it is drawn again."""
 _LAYOUT = Layout(
@@ -90,7 +97,7 @@ def _scene(dice: Dice, target: int) -> Scene:
     lay_ground(plan, street)
     build_sides(plan, street, layout, shapes, 0)
     _put_thing(plan, street, camera, shapes, target)
-    textures = _shuffled(dice)
+    textures = _shuffled(dice) if dice.chance(_SHUFFLED) else NUMBERS
     rows = palette.rows()
     return assemble(camera, plan.placements, textures, dice.pick(rows["sky"]), dice.pick(rows["terrain"]))
 
@@ -120,7 +127,7 @@ def _shuffled(dice: Dice) -> dict[str, int]:
 
 
 def _aimed(scene: Scene, target: int, dice: Dice, size: tuple[int, int]) -> Scene:
-    """The scene with a lens through which the thing fills a random part, 40 to 90 %, of the picture's shorter side."""
+    """The scene with a lens through which the thing fills a random part of the picture's shorter side."""
     part = scene.polygon_part[scene.polygon]
     last = scene.polygon_group[-1]
     own = (scene.part_group[part] == last) & (scene.part_class[part] == target)
@@ -128,7 +135,7 @@ def _aimed(scene: Scene, target: int, dice: Dice, size: tuple[int, int]) -> Scen
     x, y = x / z, y / z
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
     extent, (height, width) = float(np.max(high - low)), size
-    fill = dice.uniform(0.4, 0.9)
+    fill = dice.span(_FILL)
     scale = fill * min(size) / extent
     room = 0.5 * (1.0 - fill) * extent / fill
     u, v = 0.5 * (low + high) + [dice.uniform(-room, room), dice.uniform(-room, room)]
@@ -146,7 +153,7 @@ def _picture(seen: View, dice: Dice, seed: int, index: int) -> NDArray[np.uint8]
 
 def random_look(dice: Dice, generator: np.random.Generator) -> Look:
     """Draw colours, texture, light, air and camera."""
-    surface = Surface(texture=dice.uniform(0.0, 1.8), sun=dice.uniform(0.1, 0.7))
+    surface = Surface(texture=dice.uniform(0.0, 0.8), sun=dice.uniform(0.1, 0.7))
     haze = (dice.uniform(90.0, 230.0), dice.uniform(90.0, 230.0), dice.uniform(90.0, 230.0))
     photo = Photo(
         haze=dice.uniform(0.0, 0.02),
@@ -155,14 +162,10 @@ def random_look(dice: Dice, generator: np.random.Generator) -> Look:
         cast_spread=0.15,
         gamma=(0.75, 1.35),
         patches=dice.uniform(0.0, 0.25),
-        blur=dice.uniform(0.0, 1.2),
+        blur=dice.uniform(0.0, 0.8),
         noise=dice.uniform(0.0, 0.03),
     )
     sun = (dice.uniform(-0.9, 0.9), dice.uniform(0.3, 1.0), dice.uniform(-0.9, 0.4))
-    colours = (generator.random((_palette_rows(), 3)) * 255.0).astype(np.float32)
-    return Look(Style("things", _LAYOUT, surface, photo), colours, sun)
-
-
-@cache
-def _palette_rows() -> int:
-    return len(palette.table(0.0))
+    table = palette.blend(dice.random())
+    colours = (1.0 - _RANDOM) * table + _RANDOM * 255.0 * generator.random(table.shape)
+    return Look(Style("things", _LAYOUT, surface, photo), colours.astype(np.float32), sun)

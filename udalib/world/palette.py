@@ -100,6 +100,21 @@ def rows() -> dict[str, tuple[int, ...]]:
 @cache
 def table(shift: float) -> NDArray[np.float32]:
     """(M, 3) colours on the 0..255 scale, mixed ``shift`` of the way from the game (0) to the photograph (1)."""
+    mixed = blend(shift)
+    mixed.setflags(write=False)
+    return mixed
+
+
+def blend(shift: float) -> NDArray[np.float32]:
+    """As :func:`table`, for a ``shift`` that is used once: nothing is kept."""
+    game, photograph = _ends()
+    mixed: NDArray[np.float32] = ((1.0 - shift) * game + shift * photograph).astype(np.float32)
+    return mixed
+
+
+@cache
+def _ends() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both (M, 3) tables of colours."""
     ends = []
     for side in (0, 1):
         colours = []
@@ -107,6 +122,4 @@ def table(shift: float) -> NDArray[np.float32]:
             own = _rgb(ROLES[name][side])
             colours += [own[k % len(own)] for k in range(len(numbers))]
         ends.append(np.array(colours, dtype=np.float64))
-    mixed: NDArray[np.float32] = ((1.0 - shift) * ends[0] + shift * ends[1]).astype(np.float32)
-    mixed.setflags(write=False)
-    return mixed
+    return ends[0], ends[1]

@@ -40,7 +40,7 @@ class Things(torch.utils.data.Dataset[Sample]):
         self,
         split: str = "train",
         length: int = 2000,
-        size: tuple[int, int] = (48, 48),
+        size: tuple[int, int] = (40, 40),
         seed: int = 0,
         cache: bool = True,
     ) -> None:

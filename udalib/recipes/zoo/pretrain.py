@@ -22,7 +22,7 @@ from udalib.recipes.specs import (
     TransformSpec,
 )
 
-SIZE = (48, 48)
+SIZE = (40, 40)
 TRAIN, VAL = "streams.labelled", "evaluations.things"
 
 STREETS_THINGS = register(
@@ -42,7 +42,7 @@ STREETS_THINGS = register(
         method=MethodSpec.of("classification"),
         optimizer=OptimizerSpec(kind="adamw", lr=5e-3, weight_decay=0.01),
         schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=50),
-        train=TrainConfig(iterations=600, channels_last=True, monitor="things/accuracy"),
+        train=TrainConfig(iterations=700, channels_last=True, monitor="things/accuracy"),
         evaluations=(
             EvaluationSpec(
                 "things",
