@@ -118,7 +118,7 @@ def make_front(widgets: Any, control: Control) -> Any:
         limits = {"options": options, "value": control.default, "continuous_update": False}
         return widgets.SelectionSlider(description=control.label, **limits, **look)
     if isinstance(control, Toggle):
-        return widgets.Checkbox(value=control.default, description=control.label, indent=False)
+        return widgets.Checkbox(value=control.default, description=control.label, **look)
     kind = widgets.IntSlider if control.whole else widgets.FloatSlider
     limits = {"min": control.low, "max": control.high, "step": control.step, "value": control.default}
     return kind(description=control.label, continuous_update=False, **limits, **look)

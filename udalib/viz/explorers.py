@@ -98,7 +98,8 @@ class Explorer:
         """Return the live panel (an ipywidgets box); needs the extra ``notebooks``."""
         widgets = _ipywidgets()
         fronts = {name: make_front(widgets, control) for name, control in self.controls.items()}
-        picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        # A box stretches its children: without align_self a small picture is drawn larger than it is, and blurred.
+        picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start"))
         message = widgets.HTML()
 
         def refresh(_: Any = None) -> None:

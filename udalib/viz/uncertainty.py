@@ -92,7 +92,7 @@ def threshold_figure(image: Any, entropies: Any, prediction: Any, label: Any, th
             f"image {picture.shape[:2]}, entropy {values.shape}, prediction {to_numpy(prediction).shape} and label "
             f"{known.shape} differ in size; resize them to one."
         )
-    figure, axes = new_figure(12.6, 2 * (5.6 * values.shape[0] / values.shape[1] + 0.75), 2, 2)
+    figure, axes = new_figure(10.4, 2 * (4.6 * values.shape[0] / values.shape[1] + 0.9), 2, 2)
     show_image(axes[0], picture, "image")
     shown = show_image(axes[1], values, "entropy; white line: the threshold", **SCALE)
     if values.min() < threshold < values.max():
@@ -140,7 +140,7 @@ def _sorted_pixels(
         Patch(facecolor=color, edgecolor="black", label=f"{name}: {100 * (groups == i).sum() / total:.0f} %")
         for i, (name, color) in enumerate(GROUPS)
     ]
-    axes.legend(handles=patches, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2, frameon=False)
+    axes.legend(handles=patches, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2, frameon=False)
 
 
 def _precision_recall(axes: Axes, values: NDArray[np.float64], wrong: NDArray[np.bool_], threshold: float) -> None:
@@ -153,6 +153,7 @@ def _precision_recall(axes: Axes, values: NDArray[np.float64], wrong: NDArray[np
     axes.axvline(threshold, color="black", linewidth=1.2, linestyle=":")
     chosen = [f"{100 * v:.0f} %" if np.isfinite(v) else "-" for v in precision_recall(values > threshold, wrong)]
     axes.set_title(f"threshold {threshold:.2f}: precision {chosen[0]}, recall {chosen[1]}", fontsize=10)
-    axes.set(xlabel="threshold on the entropy", ylabel="percent", xlim=(0, 1), ylim=(0, 105))
-    axes.legend(fontsize=7)
+    axes.set(xlabel="threshold on the entropy", ylabel="percent", xlim=(0, 1), ylim=(0, 130))
+    axes.set_yticks(range(0, 101, 20))
+    axes.legend(fontsize=8, loc="upper right")  # above 100, where no curve runs
     tidy(axes, grid="both")

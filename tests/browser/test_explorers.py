@@ -1,0 +1,162 @@
+"""Every control of every explorer, moved in JupyterLab by mouse and keyboard; screenshots go to UDALIB_SCREENSHOTS.
+
+A new explorer is one entry of EXPLORERS: a name, and the lines that build it with small data as ``explorer``.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from udalib import viz
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+READABLE = 0.6
+"""A picture of 100 dots an inch that is drawn smaller than this has letters that cannot be read."""
+
+
+def cells_of(notebook: str, *passages: str) -> str:
+    """The cells of a notebook that hold ``passages``, without the line that shows the widget."""
+    path = next(path for path in NOTEBOOKS if path.stem == notebook)
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    found = [next(source for source in sources if passage in source) for passage in passages]
+    return "\n".join(found).replace("explorer.widget()", "")
+
+
+STREETS = """
+import torch
+from udalib import viz
+from udalib.data.labels import label_space
+from udalib.world import render, style_names
+
+space = label_space("cityscapes19")
+samples = [render(index, style="target", size=(64, 128)) for index in (2, 9)]
+"""
+
+MODEL = """
+def model(sharpness):
+    def predict(images):
+        blurred = torch.nn.functional.avg_pool2d(images, 5, 1, 2)
+        return sharpness * torch.stack([(blurred * k).sum(1).sin() for k in range(1, 20)], 1)
+    return predict
+"""
+EXPLORERS = {
+    "look around": STREETS + cells_of("00_start_here", "Look around"),
+    "make a style": STREETS
+    + "from dataclasses import replace\nfrom udalib.world import STYLES\ntarget = STYLES.get('target')\n"
+    + cells_of("01_streets_and_data", "Make a style"),
+    "attention table": STREETS + cells_of("02_segmentation_networks", "def attention_cost", "Size of the attention"),
+    "attention looks": STREETS
+    + """
+from udalib.analysis import query_attention
+from udalib.models import create_network
+trained, fresh = (create_network("segformer-mit_b0", decoder_options={"embed_dim": 32}).eval() for _ in range(2))
+street = samples[0]["image"]
+normalised = trained.normalise(street[None] / 255)
+"""
+    + cells_of("02_segmentation_networks", "Where attention looks"),
+    "sweep": f"""
+from udalib import viz
+from udalib.analysis import load_sweep
+explorer = viz.SweepExplorer(load_sweep({str(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")!r}))
+""",
+    "verdict": STREETS
+    + """
+def judge(scale):
+    def say(image):
+        cells = torch.nn.functional.adaptive_avg_pool2d(image.mean(0)[None], (8, 16))[0]
+        return (image.mean(0) * 10).long(), torch.sigmoid(scale * (cells - 0.5))
+    return say
+images = [sample["image"] / 255 for sample in samples]
+explorer = viz.VerdictExplorer(judge(20), judge(3), images, space, receptive_field=22)
+""",
+    "entropy": STREETS
+    + MODEL
+    + """
+sharp, dull = (lambda image, m=model(s): m(image[None]).softmax(1)[0] for s in (6, 1))
+explorer = viz.EntropyExplorer({"sharp": sharp, "dull": dull}, samples)
+""",
+    "mixing": STREETS
+    + """
+sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
+explorer = viz.MixingExplorer(sources, samples, space)
+""",
+    "rare classes": """
+from udalib.viz.rare_class_explorer import Collection, RareClassExplorer
+from udalib.world import Streets
+styles = {style: Collection.of_dataset(Streets(style, length=12, size=(64, 128))) for style in ("source", "target")}
+explorer = RareClassExplorer(styles)
+""",
+    "masking": STREETS
+    + MODEL
+    + """
+explorer = viz.MaskingExplorer({"sharp": model(6), "dull": model(1)}, samples, space)
+""",
+    "pseudo labels": STREETS
+    + """
+truth = torch.stack([sample["label"] for sample in samples])
+def teacher(scale):
+    probabilities = viz.stand_in_logits(truth, space.num_classes, scale=scale).softmax(1)
+    confidence, prediction = probabilities.max(1)
+    return viz.TeacherOutput(confidence, prediction, truth)
+explorer = viz.PseudoLabelExplorer({0.0: teacher(16), 0.9: teacher(8), 0.99: teacher(4)}, space)
+""",
+    "feature distance": STREETS
+    + """
+explorer = viz.FeatureDistanceExplorer(samples, space)
+""",
+    "feature distance given": STREETS
+    + """
+maps = [sample["image"].float().mean(0)[::8, ::8] / 255 for sample in samples]
+explorer = viz.FeatureDistanceExplorer(samples, space, distances={"before": maps, "after": [m / 2 for m in maps]})
+""",
+}
+SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
+
+
+def test_every_explorer_of_the_library_and_the_notebooks_is_here():
+    everything = "\n".join(EXPLORERS.values())
+    names = [n for n, v in vars(viz).items() if isinstance(v, type) and issubclass(v, viz.Explorer)]
+    assert [n for n in names if n != "Explorer" and f"{n}(" not in everything] == []
+    written = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
+    titles = re.findall(r'viz\.Explorer\((?:\\n",\s*")?\s*\\"(.+?)\\"', written)
+    assert len(titles) == written.count("viz.Explorer(")
+    assert [title for title in titles if f'"{title}"' not in everything] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_moves_the_picture_and_back(name, open_panel):
+    panel = open_panel(name, [EXPLORERS[name], SHOW, "explorer.widget()"])
+    controls = list(panel.controls())
+    panel.shoot("opened")
+    assert [label for label, _ in controls] == panel.printed().split("\n")
+    assert panel.cut_off() == []
+    assert panel.shrunk_to() > READABLE
+    for label, control in controls:
+        panel.exercise(label, control)
+
+
+@pytest.mark.slow
+def test_a_broken_explorer_is_noticed(open_panel):
+    lines = "from udalib import viz\nimport numpy as np\n"
+    lines += "def draw(shift):\n    return viz.beside({'a': np.full((8, 16, 3), 9 // (1 - shift), np.uint8)})\n"
+    lines += "explorer = viz.Explorer('Broken', draw, {'shift': viz.Slider('Shift', 0, 1, 1, 0)})"
+    panel = open_panel("broken", [lines, "explorer.widget()"])
+    ((label, control),) = panel.controls()
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        panel.exercise(label, control)
+
+
+@pytest.mark.slow
+def test_a_control_without_effect_is_noticed(open_panel):
+    lines = "from udalib import viz\nimport numpy as np\n"
+    lines += "def draw(on):\n    return viz.beside({'a': np.zeros((8, 16, 3), np.uint8)})\n"
+    lines += "explorer = viz.Explorer('Idle', draw, {'on': viz.Toggle('On')})"
+    panel = open_panel("idle", [lines, "explorer.widget()"])
+    ((label, control),) = panel.controls()
+    with pytest.raises(AssertionError, match="stays as it was when 'On' is moved"):
+        panel.exercise(label, control)
