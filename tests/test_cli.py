@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 from PIL import Image
 
 from udalib.cli import main
+from udalib.engine.checkpoint import load_weights
 from udalib.engine.stop import RunInterrupted
+from udalib.recipes import RECIPES, Options, apply_overrides, get_recipe
 
 SIZES = [f"{place}.dataset.size=32,64" for place in ("streams.source", "evaluations.target", "evaluations.source")]
 LENGTHS = ["streams.source.dataset.length=4", *(f"evaluations.{e}.dataset.length=2" for e in ("target", "source"))]
@@ -107,6 +110,7 @@ def test_a_repeated_set_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["predict", "no/checkpoint", "no.png"], "there is no image or folder no.png"),
         (["predict", "no/checkpoint"], "no image was given"),
         (["predict", "no/checkpoint", ".", "--alpha", "3"], "alpha 3.0 within 0 and 1"),
+        (["pretrain", "street-things"], "unknown pretraining 'street-things'. Did you mean: streets-things?"),
         (["data", "check"], "`udalib data check` needs the name of a data set"),
         (["data", "check", "camwid"], "unknown data set 'camwid'. Did you mean: camvid"),
         (["data", "stats", "camvid", "--split", "train", "val"], "class statistics are of one split"),
@@ -162,6 +166,39 @@ def test_a_failing_seed_does_not_stop_the_others(
     report = capsys.readouterr().out
     assert "No result: " in report
     assert "seed 0): failed: NonFiniteError" in report
+
+
+def test_pretrain_says_the_accuracy_and_where_the_encoder_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = get_recipe("pretrain/streets-things", "quick")
+    small = apply_overrides(
+        recipe,
+        {
+            "train.iterations": 2,
+            "streams.labelled.dataset.length": 10,
+            "streams.labelled.batch_size": 4,
+            "evaluations.things.dataset.length": 10,
+        },
+    )
+    monkeypatch.setitem(RECIPES._values, recipe.name, replace(small, presets=Options(quick={}, laptop={}), preset=""))
+    arguments = ["pretrain", "streets-things", "--preset", "quick", "--device", "cpu", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    weights = tmp_path / "pretrain/streets-things/quick/seed0/last.ckpt"
+    results = json.loads((weights.parent / "run.json").read_text())["results"]
+    assert f"trained, accuracy {results['things/accuracy']:.1%}" in shown
+    assert f"network.encoder.* of {weights}" in shown
+    assert 'StartSpec("pretrain/streets-things", part="encoder")' in shown
+    assert any(name.startswith("network.encoder.") for name in load_weights(weights))
+    assert main(["report", str(tmp_path)]) == 0
+    report = capsys.readouterr().out
+    assert "ours: things accuracy" in report
+    assert "Ours: accuracy by class on things, percent" in report
+    assert main(["report", str(tmp_path), "--format", "csv"]) == 0
+    assert ",things/class_accuracy,rider," in capsys.readouterr().out
+    assert main(["evaluate", str(weights), "--device", "cpu"]) == 2
+    assert "a recipe of classification; `udalib predict` and `udalib evaluate` are for seg" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_says_how_to_resume(
