@@ -4,10 +4,10 @@
     python benchmarks/gpu.py --parts adversarial end-to-end
 
 Parts: ``modes`` trains ``streets/source-only`` in every precision and layout and with compilation; ``training``,
-``networks`` and ``adversarial`` time steps and networks against their peers; ``end-to-end`` trains AdaptSegNet at the
-published size on streets drawn at that size, loaders and evaluation included. Runs on a CPU as well (``--tiny`` for the
-last two), which only shows that the script works. Nothing beyond the library's core is imported, so a bare GPU image
-with torch suffices.
+``networks``, ``adversarial`` and ``self_training`` time steps and networks against their peers; ``end-to-end`` trains
+AdaptSegNet at the published size on streets drawn at that size, loaders and evaluation included. Runs on a CPU as well
+(``--tiny`` for the last three), which only shows that the script works. Nothing beyond the library's core is imported,
+so a bare GPU image with torch suffices.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ MODES: dict[str, dict[str, Any]] = {
     "float32, deterministic": {"train.deterministic": True},
 }
 TIMINGS: dict[str, tuple[str, ...]] = {"training": (), "networks": ("--bf16", "--channels-last"), "adversarial": ()}
+TIMINGS |= {"self_training": ("--methods", "daformer", "mic")}
+TAKES_TINY = ("adversarial", "self_training")
 PARTS = ("modes", *TIMINGS, "end-to-end")
 PUBLISHED = "gta2cityscapes/adaptsegnet-multi"
 
@@ -121,7 +123,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--modes", nargs="+", choices=list(MODES), default=list(MODES))
     parser.add_argument("--minutes", type=float, default=1.5, help="after which a timing part starts nothing new")
     parser.add_argument("--iterations", type=int, default=200, help="of part end-to-end")
-    parser.add_argument("--tiny", action="store_true", help="small images and networks in the adversarial parts")
+    parser.add_argument("--tiny", action="store_true", help="small images and networks, to test the script")
     return parser.parse_args(arguments)
 
 
@@ -141,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
             elif part == "end-to-end":
                 record[part] = end_to_end(options, folder)
             else:
-                tiny = ("--tiny",) if options.tiny and part == "adversarial" else ()
+                tiny = ("--tiny",) if options.tiny and part in TAKES_TINY else ()
                 record[part] = timed(part, folder, *limits, *TIMINGS[part], *tiny)
             print(f"== {part}: {time.perf_counter() - start:.0f} s", flush=True)
             write_json(options.out, record)

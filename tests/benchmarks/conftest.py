@@ -47,3 +47,8 @@ def gpu() -> ModuleType:
 @pytest.fixture(scope="session")
 def adversarial() -> ModuleType:
     return load("adversarial")
+
+
+@pytest.fixture(scope="session")
+def self_training() -> ModuleType:
+    return load("self_training")

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from _steps import PEER
 
 from udalib.engine import OptimizerSpec, build_optimizer
 from udalib.engine.optim import Rule
@@ -42,7 +43,7 @@ def test_record(adversarial, tmp_path, capsys):
     (method,) = record["methods"]
     assert method["recipe"] == "gta2cityscapes/advent"
     peer, half, full = method["results"]
-    assert [r["variant"] for r in method["results"]] == [adversarial.PEER, "bf16-channels_last", "fp32"]
+    assert [r["variant"] for r in method["results"]] == [PEER, "bf16-channels_last", "fp32"]
     assert peer["speed_over_peer"]["median"] == 1.0
     assert full["first_loss"] == pytest.approx(peer["first_loss"], rel=1e-5)
     assert half["first_loss"] == pytest.approx(peer["first_loss"], rel=0.01)  # bfloat16 keeps 8 bits
@@ -61,10 +62,10 @@ def test_what_cannot_run_is_named(adversarial, tmp_path, capsys, monkeypatch):
     def broken(*_):
         raise RuntimeError("out of memory\nlong trace")
 
-    monkeypatch.setattr(adversarial, "build", broken)
+    monkeypatch.setattr("_steps.build", broken)
     words = ["--out", str(tmp_path / "a.json"), *TINY, "--methods", "advent", "--variants", "bf16"]
     assert adversarial.main(words) == 1
     (method,) = json.loads((tmp_path / "a.json").read_text())["methods"]
-    assert method["skipped"] == {adversarial.PEER: "RuntimeError: out of memory", "bf16": "RuntimeError: out of memory"}
+    assert method["skipped"] == {PEER: "RuntimeError: out of memory", "bf16": "RuntimeError: out of memory"}
     assert adversarial.main([*words, "--minutes", "-1"]) == 1
     assert "skipped: no time left" in capsys.readouterr().out
