@@ -46,6 +46,9 @@ CAMVID = (
     "training and test frames are one drive. Nobody has published numbers for this set-up."
 )
 DUSK = "camvid-day2dusk/"
+LADDER = ("dacs", "dacs-rcs", "daformer", "mic")
+"""Rungs that are measured on photographs too."""
+
 SETS = {
     "streets-adversarial": Set(
         recipes=(
@@ -66,6 +69,28 @@ SETS = {
         what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style. "
         "adversarial-control is the adversarial set-up with lambda = 0. These numbers say nothing about Cityscapes.",
     ),
+    "streets-self-training": Set(
+        recipes=tuple(
+            "streets/" + name
+            for name in (
+                "source-only",
+                "jitter",
+                "self-training",
+                "self-training-threshold",
+                "self-training-ema",
+                "self-training-mix",
+                *LADDER[:2],
+                "dacs-rcs-no-warmup",
+                "dacs-rcs-pretrained",
+                *LADDER[2:],
+            )
+        ),
+        baselines=("streets/source-only", "streets/jitter", "streets/dacs", "streets/dacs-rcs"),
+        seeds=(0, 1, 2, 3, 4),
+        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style, student. Each "
+        "rung of the ladder adds one thing to the one before it; dacs-rcs-pretrained is daformer without the feature "
+        "distance. These numbers say nothing about Cityscapes.",
+    ),
     "camvid": Set(
         recipes=(DUSK + "source-only", DUSK + "oracle", "streets2camvid/source-only"),
         baselines=(DUSK + "source-only",),
@@ -77,6 +102,18 @@ SETS = {
             DUSK + name for name in ("source-only", "adversarial-control", "adaptsegnet-single", "advent", "minent")
         ),
         baselines=(DUSK + "source-only", DUSK + "adversarial-control"),
+        seeds=(0, 1, 2),
+        what=CAMVID,
+    ),
+    "camvid-self-training": Set(
+        recipes=tuple(DUSK + name for name in ("source-only", *LADDER)),
+        baselines=(DUSK + "source-only", DUSK + "dacs"),
+        seeds=(0, 1, 2),
+        what=CAMVID,
+    ),
+    "streets2camvid-self-training": Set(
+        recipes=tuple("streets2camvid/" + name for name in ("source-only", *LADDER)),
+        baselines=("streets2camvid/source-only", "streets2camvid/dacs"),
         seeds=(0, 1, 2),
         what=CAMVID,
     ),
