@@ -99,7 +99,7 @@ class RareClassExplorer(Explorer):
 
         controls: dict[str, Control] = {
             "collection": Choice("Data set", tuple(collections), next(iter(collections))),
-            "temperature": Stops("Temperature T (small: the rarest classes)", TEMPERATURES, 0.01),
+            "temperature": Stops("Temperature T (small: rare classes)", TEMPERATURES, 0.01),
             "min_pixels": Stops("min_pixels of the class in an image", MIN_PIXELS, min_pixels),
             "picked": Choice("Class picked", (ANY, *names), ANY),
             "draws": Stops("Number of draws", DRAWS, 300),
