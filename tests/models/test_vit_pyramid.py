@@ -82,13 +82,14 @@ def test_every_parameter_of_the_pyramid_learns():
     assert untrained == []
 
 
-def test_weights_of_the_backbone_come_from_a_file(tmp_path):
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_of_the_backbone_come_from_a_file(tmp_path, name):
     torch.manual_seed(0)
-    whole = timm.create_model("vit_tiny_patch16_224")
+    whole = timm.create_model(name, depth=4, **SMALL[name])
     save_file(whole.state_dict(), tmp_path / "file.safetensors")
-    encoder = ViTPyramid("vit_tiny_patch16_224", weights=tmp_path / "file.safetensors")
-    for name, weight in encoder.body.state_dict().items():
-        assert torch.equal(weight, whole.state_dict()[name.removeprefix("model.")]), name
+    encoder = small(name, weights=tmp_path / "file.safetensors")
+    for key, weight in encoder.body.state_dict().items():
+        assert torch.equal(weight, whole.state_dict()[key.removeprefix("model.")]), key
 
 
 @pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])

@@ -1,11 +1,12 @@
 """DAFormer's strategies on backbones that are younger than the paper: ConvNeXt, DINOv2, DINOv3. No published numbers.
 
-Decoder, its rate (6e-4), schedule and data are DAFormer's; the encoder's rate is ours: 6e-5 for ConvNeXt, a
-hierarchical network trained on ImageNet like MiT, and 1e-5 for the self-supervised transformers, which a larger rate
-soon takes away from what they know. Norms, layer scales, tokens and positions have no weight decay.
+Decoder, its rate (6e-4), schedule and data are DAFormer's. The encoder's rate is our choice: 6e-5, as for MiT, for
+ConvNeXt, which is hierarchical and trained on ImageNet too; 1e-5 for the self-supervised transformers, so that they
+stay near what they know. Norms, layer scales, tokens and positions have no weight decay. None of this is tuned.
 
 A plain transformer gets a pyramid (:class:`udalib.models.vit_pyramid.ViTPyramid`), trained like the decoder. Its
-coarsest map is a mean of the transformer's last features, so the feature distance holds on to those.
+coarsest map is a mean of the transformer's last features, so the feature distance holds on to those. Its weight is the
+paper's for MiT; features of another size may ask for another ``method.lambda_fd``.
 
 Weights are files of timm under names of ours: the ``model.safetensors`` of the timm release ``TAG``, saved as
 ``TAG.safetensors`` in the weights folder. Nothing is downloaded.
