@@ -1,8 +1,9 @@
 """The self-training ladder on the embedded streets, 1000 iterations from scratch like the source-only recipe.
 
-RCS counts a class from 12 of the 64 x 128 pixels on (3000 of a GTA image is the same share). The feature distance starts from, and is measured to, an encoder
-that has learned to name things (``pretrain/streets-things``); ``dacs-rcs-pretrained`` is the control that starts there
-too, without the distance. The coarsest feature has stride 16, and a thing must cover half of such a block.
+RCS counts a class from 12 of the 64 x 128 pixels on (3000 of a GTA image is the same share). The feature distance
+starts from, and is measured to, an encoder that has learned to name things (``pretrain/streets-things``);
+``dacs-rcs-pretrained`` is the control that starts there too, without the distance. The coarsest feature has stride 16,
+and a thing must cover half of such a block.
 """
 
 from __future__ import annotations
