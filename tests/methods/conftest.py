@@ -1,4 +1,4 @@
-"""The toy training of the adversarial methods, importable by tests and run as a script by child processes."""
+"""The toy training of methods on two domains, importable by tests and run as a script by child processes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("adversarial_toy.py")
+SCRIPT = Path(__file__).with_name("two_domain_toy.py")
 
 
 @pytest.fixture(scope="session")
 def toy(load_script: Any) -> ModuleType:
-    """The module tests/methods/adversarial_toy.py."""
+    """The module tests/methods/two_domain_toy.py."""
     module: ModuleType = load_script(SCRIPT)
     return module

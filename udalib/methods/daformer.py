@@ -81,6 +81,7 @@ class Reference(nn.Module):
     def __init__(self, network: SegmentationNetwork) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(network.encoder).requires_grad_(False)
+        self.eval()
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

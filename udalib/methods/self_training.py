@@ -89,7 +89,8 @@ class SelfTraining(Method):
             each image chooses among its own classes, as the paper says.
 
     Raises:
-        ConfigError: an unknown ``mix``, ``weighting`` or ``predict_with``; alpha outside [0, 1).
+        ConfigError: an unknown ``mix``, ``weighting`` or ``predict_with``; alpha outside [0, 1), threshold outside
+            [0, 1]; in a step: source and target images that differ in number or size, where they are mixed.
     """
 
     title: ClassVar[str] = "DACS"
@@ -117,8 +118,8 @@ class SelfTraining(Method):
         _check_choice("mix", mix, ("class", "cut", "cow", "none"))
         _check_choice("weighting", weighting, ("fraction", "pixel"))
         _check_choice("predict_with", predict_with, ("student", "teacher"))
-        if not 0 <= alpha < 1:
-            raise ConfigError(f"alpha is {alpha}; the share of the old teacher must lie in [0, 1).")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ConfigError(f"threshold is {threshold}; a confidence lies between 0 and 1, None counts every pixel.")
         self.network, self.optimizer, self.num_classes = network, optimizer, num_classes
         self.teacher = Teacher(network, alpha)
         self.threshold, self.weighting, self.mix = threshold, weighting, mix

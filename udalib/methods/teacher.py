@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from udalib.core.errors import ConfigError
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import make_teacher, resize, update_teacher
 
@@ -21,12 +22,18 @@ class Teacher(nn.Module):
     Args:
         student: copied; parameters of the copy take no gradient.
         alpha: cap of the EMA, see :func:`udalib.ops.ema_decay`; 0 makes the teacher the student of the last step.
+
+    Raises:
+        ConfigError: alpha outside [0, 1).
     """
 
     def __init__(self, student: SegmentationNetwork, alpha: float) -> None:
         super().__init__()
+        if not 0 <= alpha < 1:
+            raise ConfigError(f"alpha of a teacher is {alpha}; the share of the old teacher must lie in [0, 1).")
         self.network = make_teacher(student)
         self.alpha = alpha
+        self._drop_nothing()
 
     def follow(self, student: SegmentationNetwork, iteration: int) -> None:
         """Move towards ``student``; call it once an iteration, before anything is learned."""
@@ -40,10 +47,13 @@ class Teacher(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Set the mode; what drops at random stays off."""
         super().train(mode)
+        self._drop_nothing()
+        return self
+
+    def _drop_nothing(self) -> None:
         for module in self.modules():
             if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":  # timm's class, and ours
                 module.training = False
-        return self
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Compile the network's parts."""

@@ -83,7 +83,16 @@ def cow_mask(
 
 
 def mix(mask: Tensor, inside: Tensor, outside: Tensor) -> Tensor:
-    """Take ``inside`` where ``mask``, bool (B, H, W), is true, else ``outside``; both (B, H, W) or (B, C, H, W)."""
+    """Take ``inside`` where ``mask``, bool (B, H, W), is true, else ``outside``; both (B, H, W) or (B, C, H, W).
+
+    Raises:
+        ConfigError: they differ in shape; nothing is broadcast.
+    """
+    if inside.shape != outside.shape:
+        raise ConfigError(
+            f"images of shapes {tuple(inside.shape)} and {tuple(outside.shape)} cannot be mixed; give both streams one "
+            "batch size and one crop."
+        )
     return torch.where(mask if inside.ndim == mask.ndim else mask[:, None], inside, outside)
 
 

@@ -1,8 +1,8 @@
-"""A small two-domain training for the adversarial methods, as a module and as a script for child processes.
+"""A small two-domain training of adversarial and self-training methods, as a module and as a script for children.
 
     python adversarial_toy.py FOLDER [VARIABLE=value ...] METHOD ...
 
-VARIABLES of the environment; each METHOD is trained in FOLDER/METHOD.
+VARIABLES of the environment; each METHOD is trained in FOLDER/METHOD, with its options in ALIKE.
 """
 
 from __future__ import annotations
@@ -19,9 +19,27 @@ from udalib.core.types import Batch, Sample
 from udalib.data import Stream
 from udalib.engine import Poly, Run, TrainConfig, Trainer
 from udalib.methods import create_method
+from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.models.network import SegmentationNetwork
 
 CLASSES, SIDE = 3, 16
+ADVERSARIAL = ("adaptsegnet", "advent")
+SELF_TRAINING = ("dacs", "daformer", "hrda", "mic", "mic-hrda")
+THINGS = {"fd_classes": (1, 2)}
+MASKED = {"mask_block": 4}
+SMALL: dict[str, dict[str, Any]] = {
+    "dacs": {"threshold": 0.367},
+    "daformer": {"threshold": 0.367, **THINGS},
+    "hrda": {"threshold": 0.367, **THINGS},
+    "mic": {"threshold": 0.367, **THINGS, **MASKED},
+    "mic-hrda": {"threshold": 0.367, **THINGS, **MASKED},
+}
+"""Options that fit small images and a network without confidence."""
+
+ALIKE: dict[str, dict[str, Any]] = {
+    name: {"weighting": "pixel", **({} if name == "dacs" else {"fd_everywhere": True})} for name in SELF_TRAINING
+}
+"""Options with which micro-batches are one batch: no number is taken over the whole of it."""
 
 
 class Encoder(nn.Module):
@@ -32,7 +50,7 @@ class Encoder(nn.Module):
     def __init__(self, norm: bool) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, 6, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(6) if norm else nn.Identity()
+        self.norm = nn.Sequential(nn.BatchNorm2d(6), nn.Dropout2d(0.2)) if norm else nn.Identity()
         self.second = nn.Conv2d(6, 8, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -64,11 +82,24 @@ def network(levels: int = 2, norm: bool = False, seed: int = 0) -> SegmentationN
         return SegmentationNetwork(Encoder(norm), Decoder(levels), align_corners=True).train()
 
 
+def two_scales(norm: bool = False, seed: int = 0) -> MultiResolutionNetwork:
+    """Details of 8 x 8 pixels in a context at half the resolution."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return MultiResolutionNetwork(Encoder(norm), Decoder(1), Decoder(1), detail=(8, 8)).train()
+
+
+def network_of(name: str, norm: bool = False) -> SegmentationNetwork:
+    """The network that the method ``name`` trains here."""
+    return two_scales(norm) if name.endswith("hrda") else network(1 if name in SELF_TRAINING else 2, norm)
+
+
 def method(name: str, net: SegmentationNetwork | None = None, *, lr: float = 0.1, **options: Any) -> Any:
-    """A method with small discriminators, on momentum SGD with decay."""
-    net = network() if net is None else net
-    if name != "minent":
+    """A method with small discriminators or options for small images, on momentum SGD with decay."""
+    net = network_of(name) if net is None else net
+    if name in ADVERSARIAL:
         options = {"discriminator_width": 4, "discriminator_depth": 2, "discriminator_lr": 1e-2, **options}
+    options = {**SMALL.get(name, {}), **options}
     optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=1e-2)
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -102,11 +133,24 @@ def batches(size: int = 2, height: int = SIDE, width: int = SIDE, seed: int = 0)
     return {"source": {"image": source, "label": label}, "target": {"image": target * 0.5}}
 
 
+def watched(method: Any) -> dict[str, Any]:
+    """What a self-training method shows its student from now on, by the name of the pass ("source", "mixed", ...)."""
+    seen: dict[str, Any] = {}
+    segment = method.segment
+
+    def watching(batch: Any, name: str, iteration: int) -> Any:
+        seen[name] = batch
+        return segment(batch, name, iteration)
+
+    method.segment = watching
+    return seen
+
+
 def train(folder: str | Path | None, name: str, options: dict[str, Any] | None = None, **changes: Any) -> Any:
     """Train (or resume) the method ``name`` for some iterations and return it."""
     settings = {"iterations": 6, "log_every": 2, "checkpoint_every": 2, "device": "cpu", "progress": False, **changes}
     norm = bool(settings.pop("norm", False))
-    trained = method(name, network(norm=norm), **(options or {}))
+    trained = method(name, network_of(name, norm), **(options or {}))
     run = None if folder is None else Run(folder, name="toy", recipe={"method": name})
     streams = {domain: Stream(domain, Blocks(domain), 4) for domain in ("source", "target")}
     schedules = dict.fromkeys(trained.optimizers(), Poly(6))
@@ -120,7 +164,7 @@ def main(arguments: list[str]) -> None:
     os.environ.update(dict(item.split("=", 1) for item in rest if "=" in item))
     for name in rest:
         if "=" not in name:
-            train(Path(folder) / name, name)
+            train(Path(folder) / name, name, ALIKE.get(name))
 
 
 if __name__ == "__main__":
