@@ -46,7 +46,7 @@ def masking_figure(view: MaskedView, space: LabelSpace, *, truth: Any = None, ti
 def _masked_prediction(axes: Axes, view: MaskedView, space: LabelSpace) -> None:
     shares = [f"{100 * view.agreement(part):.0f} %" if part.any() else "-" for part in (view.kept, ~view.kept)]
     text = f"prediction on the masked image\nunchanged: {shares[0]} of the visible, {shares[1]} of the hidden pixels"
-    show_image(axes, colorize(view.predictions[0], space), text)
+    show_image(axes, colorize(view.predictions[0], space), text).title.set_fontsize(9)
     write_names(axes, view.predictions[0], space)
 
 
