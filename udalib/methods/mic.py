@@ -5,6 +5,7 @@ Hoyer et al., "MIC", CVPR 2023 (mic_hrda sheet, section 4).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -19,6 +20,7 @@ from udalib.methods.registry import METHODS
 from udalib.methods.self_training import Labelled, SelfTraining, pixel_weight
 from udalib.methods.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
+from udalib.models.norm import statistics_kept
 from udalib.ops import block_grid, block_mask, mask_images
 from udalib.ops.augmentation import augment
 
@@ -81,7 +83,9 @@ class MaskedConsistency(SelfTraining):
             target = self.label_by(self.mask_teacher, images, self.mask_threshold)
         batch = self.to_mask(source, target)
         masked = batch._replace(image=self.masked(batch.image, iteration))
-        return super().learn_more(source, target, images, iteration) | self.learn(masked, "masked", iteration)
+        logs = super().learn_more(source, target, images, iteration)
+        with nullcontext() if self.official else statistics_kept(self.network):
+            return logs | self.learn(masked, "masked", iteration)
 
     def to_mask(self, source: Labelled, target: Labelled) -> Labelled:
         """Whole images, and what is to be predicted of them; the weights carry ``lambda_mask``."""

@@ -1,8 +1,9 @@
-"""Freezing of BatchNorm: its statistics, its affine parameters, or both."""
+"""Freezing of BatchNorm: its statistics, for good or for a while, its affine parameters, or both."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,6 +19,19 @@ def freeze_affine(module: nn.Module) -> None:
     for layer in batch_norms(module):
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(False)
+
+
+@contextmanager
+def statistics_kept(module: nn.Module) -> Iterator[None]:
+    """In training mode, normalise by the batch as ever, but leave the running statistics below ``module`` alone."""
+    momenta = [(layer, layer.momentum) for layer in batch_norms(module)]
+    for layer, _ in momenta:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in momenta:
+            layer.momentum = momentum
 
 
 class KeepsStatistics(nn.Module):
