@@ -37,6 +37,9 @@ TOKEN = "token"
 PATIENCE = 90.0
 """Seconds that a busy machine may take for the longest single thing: the import of torch in a new kernel."""
 
+ORPHANED = 600
+"""Seconds of idleness after which a server and its kernel end by themselves."""
+
 
 def find_chromium() -> str:
     """The browser's path, from UDALIB_CHROMIUM or by its usual names; skip without one."""
@@ -93,6 +96,8 @@ def start_lab(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     environment |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"}
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     options += [f"--ServerApp.root_dir={home / 'notebooks'}", f"--IdentityProvider.token={TOKEN}"]
+    options += [f"--ServerApp.shutdown_no_activity_timeout={ORPHANED}", "--MappingKernelManager.cull_connected=True"]
+    options += [f"--MappingKernelManager.cull_idle_timeout={ORPHANED}"]  # should the tests be killed half-way
     command = [sys.executable, "-m", "jupyterlab", *options, "--LabApp.expose_app_in_browser=True"]
     with (home / "log.txt").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
