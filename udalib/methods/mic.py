@@ -33,6 +33,9 @@ class MaskedConsistency(SelfTraining):
     The student predicts the whole of a masked target image; its labels and weights are the teacher's of the whole,
     un-augmented image. With source images (``mask_domains``) they are the true labels, with weight 1.
 
+    BatchNorm's running statistics do not see the holes, because no image that is evaluated has any; in the published
+    code (``official``) they do, which matters little where BatchNorm is in the head alone, as in DAFormer's network.
+
     Args:
         network, optimizer, num_classes: of the host.
         mask_block: side of a hole in pixels: 64 at full resolution (HRDA), 32 at half.

@@ -77,7 +77,9 @@ def cow_mask(
     _check_share(share)
     low, high = (math.log(s * max(size)) for s in scale)
     sigma = draws.uniform(low, high).exp()
-    smooth = blur(draws.noise(1, *size), sigma).flatten(1)
+    reach = math.ceil(3 * math.exp(high))
+    kernel = (2 * min(reach, size[0] - 1) + 1, 2 * min(reach, size[1] - 1) + 1)
+    smooth = blur(draws.noise(1, *size), sigma, kernel).flatten(1)
     rank = smooth.argsort(1).argsort(1)
     return (rank >= round((1 - share) * smooth.shape[1])).view(-1, *size)
 

@@ -63,17 +63,19 @@ def kernel_length(side: int) -> int:
     return length if length % 2 else length - 1
 
 
-def blur(image: Tensor, sigma: Tensor) -> Tensor:
+def blur(image: Tensor, sigma: Tensor, kernel: tuple[int, int] | None = None) -> Tensor:
     """Gaussian blur of float (B, C, H, W) with ``sigma`` (B,) in pixels, borders reflected.
 
-    Weights exp(-x^2 / (2 sigma^2)) at integer offsets, normalised; the kernel is :func:`kernel_length` long on each
-    axis (daformer sheet, section 6).
+    Weights exp(-x^2 / (2 sigma^2)) at integer offsets, normalised. ``kernel`` is the odd length along height and width;
+    by default :func:`kernel_length` of each side, which cuts off what a sigma above a thirtieth of the side needs
+    (daformer sheet, section 6).
     """
     batch, channels, height, width = image.shape
     flat = image.reshape(1, batch * channels, height, width)
     sigma = sigma.to(image.device, image.dtype, non_blocking=True)
-    for axis, side in ((2, height), (3, width)):
-        half = kernel_length(side) // 2
+    lengths = kernel or (kernel_length(height), kernel_length(width))
+    for axis, length in zip((2, 3), lengths, strict=True):
+        half = length // 2
         offsets = torch.arange(-half, half + 1, device=image.device, dtype=image.dtype)
         weights = torch.softmax(-(offsets**2) / (2 * sigma[:, None] ** 2), dim=1).repeat_interleave(channels, 0)
         shape = (batch * channels, 1, -1, 1) if axis == 2 else (batch * channels, 1, 1, -1)
