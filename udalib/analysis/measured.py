@@ -12,6 +12,7 @@ from udalib.engine.records import read_json
 COMMANDS = {
     "streets-adversarial": "python benchmarks/effect.py streets-adversarial --jobs 2",
     "streets-self-training": "python benchmarks/effect.py streets-self-training --jobs 2",
+    "streets-hrda": "python benchmarks/effect.py streets-hrda --jobs 2",
     "adversarial-sweep": "python benchmarks/adversarial_sweep.py --jobs 2",
 }
 """Records that notebooks show, and what makes them in a checkout of the repository."""

@@ -19,5 +19,7 @@ FEATURE_DISTANCE = {"lambda_fd": 0.005, "fd_min_ratio": 0.5}
 PRESETS = {**world_presets((TARGET,))}
 PRESETS["paper"] = {**PRESETS["paper"], "streams.source.sampler.min_pixels": 48}
 
-for _name, _rung in ladder("pretrain/streets-things", FEATURE_DISTANCE, mask_block=16).items():
-    register(self_trained(SOURCE_ONLY, _name, _rung, TARGET, SAMPLER, PRESETS))
+LADDER = {
+    name: register(self_trained(SOURCE_ONLY, name, rung, TARGET, SAMPLER, PRESETS))
+    for name, rung in ladder("pretrain/streets-things", FEATURE_DISTANCE, mask_block=16).items()
+}
