@@ -206,6 +206,18 @@ def test_transforms_that_draw_nothing_run_once():
     assert count.calls == 4
 
 
+def test_a_stream_asks_for_the_requirement_of_the_global_position():
+    class Asked(SequentialSampler):
+        positions = []
+
+        def requirement(self, position):
+            self.positions.append(position)
+
+    stream = Stream("source", Corner(), 4, sampler=Asked(4), sample_transforms=CROP)
+    stream.load(3, rank=1, world_size=2)
+    assert Asked.positions == [14, 15]
+
+
 def test_without_sample_transforms_nothing_is_repeated():
     stream = corner_stream(transforms=())
     assert stream.load(0)["label"].shape == (4, 40, 60)

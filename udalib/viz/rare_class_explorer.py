@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,7 +79,6 @@ class RareClassExplorer(Explorer):
             raise ConfigError("there is nothing to sample from; give at least one collection.")
         if min_pixels not in MIN_PIXELS:
             raise ConfigError(f"min_pixels={min_pixels} is no stop of its slider; choose one of {MIN_PIXELS}.")
-        names = dict.fromkeys(n for c in collections.values() for n in _occurring(c))
 
         @cache
         def sampled(collection: str, temperature: float, min_pixels: int, draws: int) -> _Sampled | str:
@@ -101,7 +100,7 @@ class RareClassExplorer(Explorer):
             "collection": Choice("Data set", tuple(collections), next(iter(collections))),
             "temperature": Stops("Temperature T (small: rare classes)", TEMPERATURES, 0.01),
             "min_pixels": Stops("min_pixels of the class in an image", MIN_PIXELS, min_pixels),
-            "picked": Choice("Class picked", (ANY, *names), ANY),
+            "picked": Choice("Class picked", (ANY, *_class_names(collections.values())), ANY),
             "draws": Stops("Number of draws", DRAWS, 300),
         }
         super().__init__("What does rare class sampling draw?", figure, controls, sheet_columns=1)
@@ -113,14 +112,25 @@ class _Sampled:
     draws: ClassDraws
 
 
-def _occurring(collection: Collection) -> list[str]:
-    return [collection.space.names[c] for c in collection.statistics.totals()]
+def _class_names(collections: Iterable[Collection]) -> list[str]:
+    """Every class that occurs, once: "Pole" of CamVid is the "pole" of the streets."""
+    names: dict[str, str] = {}
+    for each in collections:
+        for train_id in each.statistics.totals():
+            names.setdefault(each.space.names[train_id].casefold(), each.space.names[train_id])
+    return list(names.values())
+
+
+def _train_id(sampler: RareClassSampler, space: LabelSpace, picked: str) -> int | None:
+    """The picked class among those that occur, whatever its capitals; None for any, or one that does not occur."""
+    return next((c for c in sampler.classes if space.names[c].casefold() == picked.casefold()), None)
 
 
 def _overview(title: str, collection: Collection, made: _Sampled, picked: str, batch_size: int) -> Picture:
     """The whole picture: panels whose rows are the classes, when each is seen, and sampled images below them."""
-    dataset, chosen = collection.dataset, _chosen(made, collection.space, picked)
-    samples = [] if dataset is None else [(dataset[item], train_id) for train_id, item in chosen]
+    dataset, train_id = collection.dataset, _train_id(made.sampler, collection.space, picked)
+    chosen = [] if dataset is None or (train_id is None and picked != ANY) else _chosen(made, train_id)
+    samples = [(dataset[item], shown) for shown, item in chosen] if dataset is not None else []
     height, width = to_numpy(samples[0][0]["image"]).shape[-2:] if samples else (1, 8)
     below = 0.35 + math.ceil(len(samples) / COLUMNS) * (12.6 / COLUMNS * height / width + 0.3)
     figure = Picture(figsize=(12.6, 5.0 + below), layout="constrained", dpi=100)
@@ -128,38 +138,37 @@ def _overview(title: str, collection: Collection, made: _Sampled, picked: str, b
     parts = figure.subfigures(2, 1, height_ratios=(5.0, below), squeeze=False)
     top, bottom = parts.ravel().tolist()
     top.suptitle(title, fontsize=11)
-    _panels(top, made, collection.space, picked, batch_size)
-    _images(bottom, samples, collection.space, _caption(collection, made.sampler, picked))
+    _panels(top, made, collection.space, train_id, batch_size)
+    _images(bottom, samples, collection.space, _caption(collection, made.sampler, picked, train_id))
     return figure
 
 
-def _panels(figure: SubFigure, made: _Sampled, space: LabelSpace, picked: str, batch_size: int) -> None:
+def _panels(figure: SubFigure, made: _Sampled, space: LabelSpace, picked: int | None, batch_size: int) -> None:
     sampler, names = made.sampler, [space.names[c] for c in made.sampler.classes]
     grid = figure.subplots(1, 4, width_ratios=(0.8, 1.0, 1.1, 1.2), squeeze=False)
     shares, probabilities, pixels, unseen = grid.ravel().tolist()
     totals = np.array([sampler.statistics.totals()[c] for c in sampler.classes], dtype=np.float64)
     share_panel(shares, totals / totals.sum(), names)
-    probability_panel(probabilities, sampler, made.draws, f"P(c), and {len(made.draws.items)} draws (crosses)")
+    probability_panel(probabilities, sampler, made.draws, f"P(c); crosses: {len(made.draws.items)} draws")
     sampled_panel(pixels, sampler, space, made.draws)
     for panel in (probabilities, pixels):
         panel.set(ylim=shares.get_ylim(), yticks=shares.get_yticks(), yticklabels=[])
-    if picked in names:
-        row = names.index(picked)
+    if picked is not None:
+        row = sampler.classes.index(picked)
         for panel in (shares, probabilities, pixels):
             panel.axhspan(row - 0.5, row + 0.5, color="#F0E442", alpha=0.35, zorder=0)
         shares.get_yticklabels()[row].set_fontweight("bold")
     drawable = [c for c in sampler.classes if sampler.candidates[c]][:3]
-    chosen = [sampler.classes[names.index(picked)]] if picked in names else drawable
-    unseen_panel(unseen, sampler, space, chosen, batch_size=batch_size, more_than=sampler.min_pixels)
+    shown = drawable if picked is None else [picked]
+    unseen_panel(unseen, sampler, space, shown, batch_size=batch_size, more_than=sampler.min_pixels)
 
 
-def _chosen(made: _Sampled, space: LabelSpace, picked: str) -> list[tuple[int, int]]:
-    """Up to :data:`SHOWN` pairs (class, item): the first draws, or candidates of the picked class in random order."""
-    if picked == ANY:
+def _chosen(made: _Sampled, train_id: int | None) -> list[tuple[int, int]]:
+    """Up to :data:`SHOWN` pairs (class, item): the first draws, or candidates of a class in random order."""
+    if train_id is None:
         pairs = zip(made.draws.train_ids.tolist(), made.draws.items.tolist(), strict=True)
         return list(pairs)[:SHOWN]
-    train_id = space.names.index(picked) if picked in space.names else -1
-    items = made.sampler.candidates.get(train_id, [])
+    items = made.sampler.candidates[train_id]
     order = numpy_generator("rare class explorer", made.sampler.seed, train_id).permutation(len(items))
     return [(train_id, items[i]) for i in order[:SHOWN]]
 
@@ -173,14 +182,14 @@ def _images(figure: SubFigure, samples: list[tuple[Any, int]], space: LabelSpace
         drawn_image(axes, sample, train_id, space)
 
 
-def _caption(collection: Collection, sampler: RareClassSampler, picked: str) -> str:
+def _caption(collection: Collection, sampler: RareClassSampler, picked: str, train_id: int | None) -> str:
     if collection.dataset is None:
         return "only statistics are given: there are no images to show"
     if picked == ANY:
         return "the first images drawn; outlined: the class that each was drawn for"
-    if picked not in _occurring(collection):
+    if train_id is None:
         return f"{picked} does not occur in these labels"
-    found = len(sampler.candidates[collection.space.names.index(picked)])
+    found = len(sampler.candidates[train_id])
     return f"{found} of {len(sampler.statistics.images)} images may be drawn for {picked} (outlined); some of them"
 
 

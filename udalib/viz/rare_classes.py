@@ -63,31 +63,29 @@ def share_panel(axes: Axes, shares: NDArray[np.float64], names: Sequence[str]) -
     axes.xaxis.set_major_formatter("{x:g}")
 
 
-def _bars(axes: Axes, values: NDArray[np.float64], title: str, *, index: int = 0, at_edge: bool = False) -> None:
+def _bars(axes: Axes, values: NDArray[np.float64], title: str, *, index: int = 0, crosses: Any = None) -> None:
+    """Bars (rows,) with their numbers behind them, or behind the cross of each row where that is further out."""
     axes.barh(range(len(values)), values, height=0.72, **bar_style(index))
-    style: dict[str, Any] = {"va": "center", "fontsize": 6.5}
-    for row, value in enumerate(values):
-        text = f" {value:.1f}" if value >= 0.1 else f" {value:.2g}" if value >= 1e-3 or value == 0 else " <0.001"
-        if at_edge:
-            axes.text(1.0, row, text, transform=axes.get_yaxis_transform(), ha="right", **style)
-        else:
-            axes.text(value, row, text, **style)
+    ends = values if crosses is None else np.maximum(values, crosses)
+    for row, (value, end) in enumerate(zip(values, ends, strict=True)):
+        text = f"{value:.1f}" if value >= 0.1 else f"{value:.2g}" if value >= 1e-3 or value == 0 else "<0.001"
+        axes.annotate(
+            text, (end, row), (2 if crosses is None else 5, 0), textcoords="offset points", va="center", fontsize=6.5
+        )
     axes.set_title(title, fontsize=9)
     axes.tick_params(axis="x", labelsize=7)
     tidy(axes, grid="x")
 
 
-def probability_panel(axes: Axes, sampler: RareClassSampler, draws: ClassDraws | None, title: str) -> None:
+def probability_panel(axes: Axes, sampler: RareClassSampler, draws: ClassDraws, title: str) -> None:
     """Bars of P(c) in the sampler's order of classes, with a cross at the share of the actual draws."""
-    _bars(axes, 100 * sampler.probabilities, title, index=1, at_edge=True)
-    top = 100 * sampler.probabilities.max()
-    if draws is not None:
-        shares = 100 * np.array([np.mean(draws.train_ids == c) for c in sampler.classes])
-        axes.plot(shares, range(len(shares)), linestyle="", **SERIES["drawn"], clip_on=False)
-        top = max(top, shares.max())
+    shares = 100 * np.array([np.mean(draws.train_ids == c) for c in sampler.classes])
+    _bars(axes, 100 * sampler.probabilities, title, index=1, crosses=shares)
+    axes.plot(shares, range(len(shares)), linestyle="", **SERIES["drawn"], clip_on=False)
+    top = max(100 * sampler.probabilities.max(), shares.max())
     for row, train_id in enumerate(sampler.classes):
         if not sampler.candidates[train_id]:
-            axes.text(0.05 * top, row, "no image has enough of it", va="center", fontsize=6.5, style="italic")
+            axes.text(0.1 * top, row, "no image has enough of it", va="center", fontsize=6.5, style="italic")
     axes.set(xlabel="percent of draws", xlim=(0, 1.25 * top))
 
 
@@ -161,10 +159,11 @@ def unseen_panel(
             axes.plot(images, unseen(chance, images, 1), **style, label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set(xlabel="images sampled, logarithmic", ylabel="probability that the class is unseen", ylim=(-0.03, 1.05))
+    axes.set(xlabel="images sampled, logarithmic", ylabel="probability that the class is unseen")
+    axes.set(ylim=(-0.03, 1.25 + 0.13 * len(classes)), yticks=np.linspace(0, 1, 6))  # the space above 1: the legend
     axes.set_title(f"still no image with more than {more_than} pixels of it", fontsize=9)
     heading = f"95 % sure to be seen after n\niterations of {batch_size} images"
-    axes.legend(fontsize=7, title=heading, title_fontsize=7, handlelength=3.4)
+    axes.legend(fontsize=7, title=heading, title_fontsize=7, handlelength=3.4, loc="upper right")
     axes.tick_params(labelsize=7)
     tidy(axes, grid="both")
 
