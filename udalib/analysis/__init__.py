@@ -2,6 +2,7 @@
 
 from udalib.analysis.attention import query_attention
 from udalib.analysis.effects import Effect, holm, paired_effect, sign_flip_test
+from udalib.analysis.following import Followed, follow
 from udalib.analysis.rare_classes import ClassDraws, first_draws, shown_pixels
 from udalib.analysis.receptive_field import mean_field
 from udalib.analysis.speed import Cost, measure, parameters_in_millions
@@ -11,10 +12,12 @@ __all__ = [
     "ClassDraws",
     "Cost",
     "Effect",
+    "Followed",
     "Sweep",
     "SweepRun",
     "Variant",
     "first_draws",
+    "follow",
     "holm",
     "load_sweep",
     "mean_field",

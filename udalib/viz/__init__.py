@@ -3,6 +3,7 @@
 from udalib.viz.adversarial import verdict, verdict_before_after
 from udalib.viz.adversarial_explorers import EntropyExplorer, SweepExplorer, VerdictExplorer
 from udalib.viz.appearance import output_space
+from udalib.viz.assigned import assigned_figure
 from udalib.viz.attention import attention_figure, energy_radius, receptive_field_figure
 from udalib.viz.calibration import Reliability, TeacherOutput, class_precision, kept_and_precision, reliability
 from udalib.viz.curves import curves, smooth
@@ -56,6 +57,7 @@ __all__ = [
     "TeacherOutput",
     "Toggle",
     "VerdictExplorer",
+    "assigned_figure",
     "attention_figure",
     "bar_style",
     "beside",
