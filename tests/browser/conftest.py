@@ -139,8 +139,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def browser() -> Iterator[Any]:
     """Headless Chromium; of module scope, since Playwright's event loop must not reach other tests."""
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'udalib[dev]'")
+    path = find_chromium()
     with driver.sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        window = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield window.new_context(viewport=SIZE)
         window.close()
 
