@@ -52,3 +52,8 @@ def adversarial() -> ModuleType:
 @pytest.fixture(scope="session")
 def self_training() -> ModuleType:
     return load("self_training")
+
+
+@pytest.fixture(scope="session")
+def class_onset() -> ModuleType:
+    return load("class_onset")

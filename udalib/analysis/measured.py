@@ -13,6 +13,7 @@ COMMANDS = {
     "streets-adversarial": "python benchmarks/effect.py streets-adversarial --jobs 2",
     "streets-self-training": "python benchmarks/effect.py streets-self-training --jobs 2",
     "streets-hrda": "python benchmarks/effect.py streets-hrda --jobs 2",
+    "streets-onset": "python benchmarks/class_onset.py",
     "adversarial-sweep": "python benchmarks/adversarial_sweep.py --jobs 2",
 }
 """Records that notebooks show, and what makes them in a checkout of the repository."""
