@@ -44,6 +44,11 @@ def test_commands_that_only_look_run(command, capsys):
     assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize("line", [line for line in CODE if line.startswith("from ")])
+def test_imports_of_the_readme_work(line):
+    exec(line, {})
+
+
 def test_every_other_command_is_one_that_the_program_has(capsys):
     for words in COMMANDS:
         with_help = words[1:3] if words[1] == "data" else words[1:2]
