@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from udalib.analysis.following import Followed
@@ -56,7 +57,7 @@ def _mean(name: str, runs: Sequence[Followed]) -> NDArray[np.float64]:
     return np.asarray(np.mean([run.assigned for run in runs], axis=0), dtype=np.float64)
 
 
-def _panel(axes: Axes, ratio: NDArray[np.float64], iterations: NDArray[np.int64]) -> object:
+def _panel(axes: Axes, ratio: NDArray[np.float64], iterations: NDArray[np.int64]) -> AxesImage:
     """Draw ``ratio`` (n, rows) as a map; the image, for the colour bar."""
     shown = np.log10(np.clip(ratio, 1e-2, 1e2)).T
     image = axes.imshow(shown, cmap="BrBG", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
