@@ -17,20 +17,14 @@ from udalib.models.auxiliary import attach_auxiliary
 METHODS = ("adaptsegnet", "advent", "minent")
 
 
-def largest_difference(got, want) -> float:
-    """Largest difference of an entry, relative to the largest value of its tensor."""
-    pairs = [(value, want[name]) for name, value in got.items() if want[name].abs().max() > 0]
-    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_micro_batches_equal_one_batch(toy, name):
     whole, halves, quarters = (toy.train(None, name, accumulate=n) for n in (1, 2, 4))
     start = toy.method(name)
-    assert largest_difference(start.state_dict(), whole.state_dict()) > 0.01
+    assert toy.largest_difference(start.state_dict(), whole.state_dict()) > 0.01
     # Adam's first updates are the sign of the gradient times the rate, so rounding near 0 grows
-    assert largest_difference(halves.state_dict(), whole.state_dict()) < 1e-4
-    assert largest_difference(quarters.state_dict(), whole.state_dict()) < 1e-4
+    assert toy.largest_difference(halves.state_dict(), whole.state_dict()) < 1e-4
+    assert toy.largest_difference(quarters.state_dict(), whole.state_dict()) < 1e-4
 
 
 @pytest.mark.slow
@@ -40,36 +34,15 @@ def test_two_processes_equal_one(toy, tmp_path, start_script, under_torchrun):
     for name in names:
         two = load_checkpoint(tmp_path / name / "last.ckpt")
         assert read_run(tmp_path / name).data["device"]["processes"] == 2
-        assert largest_difference(two.method, toy.train(None, name).state_dict()) < 1e-4
+        assert toy.largest_difference(two.method, toy.train(None, name).state_dict()) < 1e-4
 
 
 @pytest.mark.parametrize(("name", "options"), [("adaptsegnet", {}), ("advent", {"lambda_prior": 0.5}), ("minent", {})])
-def test_a_broken_run_resumes_bit_for_bit(toy, name, options, tmp_path, monkeypatch):
+def test_a_broken_run_resumes_bit_for_bit(toy, name, options, tmp_path):
     """Network with BatchNorm, discriminators, the moments of every optimiser, the prior's counts."""
-    toy.train(tmp_path / "unbroken", name, options, norm=True)
-    kind = type(toy.method(name))
-    step = kind.step
-
-    def power_cut(self, batches, iteration):
-        if iteration == 5:
-            raise RuntimeError("power cut")
-        return step(self, batches, iteration)
-
-    monkeypatch.setattr(kind, "step", power_cut)
-    with pytest.raises(RuntimeError, match="power cut"):
-        toy.train(tmp_path / "broken", name, options, norm=True)
-    assert load_checkpoint(tmp_path / "broken" / "last.ckpt").iteration == 4
-    monkeypatch.setattr(kind, "step", step)
-    toy.train(tmp_path / "broken", name, options, norm=True)
-    got, want = (load_checkpoint(tmp_path / folder / "last.ckpt") for folder in ("broken", "unbroken"))
-    assert all(torch.equal(got.method[key], value) for key, value in want.method.items())
+    want = toy.assert_equal_runs(*toy.train_unbroken_and_broken(tmp_path, name, options))
     assert ("prior.counts" in want.method) == (name != "adaptsegnet")
     assert set(want.optimizers) == set(toy.method(name, **options).optimizers())
-    for optimizer, values in want.optimizers.items():
-        for index, state in values["state"].items():
-            assert all(torch.equal(got.optimizers[optimizer]["state"][index][key], v) for key, v in state.items())
-    lines = [(tmp_path / folder / "metrics.jsonl").read_bytes() for folder in ("broken", "unbroken")]
-    assert lines[0] == lines[1]
 
 
 def test_another_number_of_levels_is_another_method(toy, tmp_path):
@@ -103,4 +76,4 @@ def test_compiled_methods_train_like_the_others(toy, name):
     options = {} if name == "adaptsegnet" else {"lambda_prior": 0.5}
     plain, compiled = (toy.train(None, name, options, iterations=2, compile=c) for c in (False, True))
     assert set(compiled.state_dict()) == set(plain.state_dict())
-    assert largest_difference(compiled.state_dict(), plain.state_dict()) < 1e-3
+    assert toy.largest_difference(compiled.state_dict(), plain.state_dict()) < 1e-3

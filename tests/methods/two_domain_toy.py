@@ -2,22 +2,26 @@
 
     python adversarial_toy.py FOLDER [VARIABLE=value ...] METHOD ...
 
-VARIABLES of the environment; each METHOD is trained in FOLDER/METHOD, with its options in ALIKE.
+VARIABLES of the environment; each METHOD is trained in FOLDER/METHOD, with its options in TOGETHER.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
 from udalib.core.types import Batch, Sample
 from udalib.data import Stream
-from udalib.engine import Poly, Run, TrainConfig, Trainer
+from udalib.engine import Poly, Run, TrainConfig, Trainer, load_checkpoint
+from udalib.engine.checkpoint import Checkpoint
 from udalib.methods import create_method
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.models.network import SegmentationNetwork
@@ -40,6 +44,9 @@ ALIKE: dict[str, dict[str, Any]] = {
     name: {"weighting": "pixel", **({} if name == "dacs" else {"fd_everywhere": True})} for name in SELF_TRAINING
 }
 """Options with which micro-batches are one batch: no number is taken over the whole of it."""
+
+TOGETHER = {name: {**options, "weighting": "fraction", "official": True} for name, options in ALIKE.items()}
+"""Options with which processes are one: what is taken over the whole batch is shared."""
 
 
 class Encoder(nn.Module):
@@ -158,13 +165,50 @@ def train(folder: str | Path | None, name: str, options: dict[str, Any] | None =
     return trained
 
 
+def train_unbroken_and_broken(folder: Path, name: str, options: dict[str, Any]) -> tuple[Path, Path]:
+    """The same training twice, with BatchNorm and dropout: in one go, and with a power cut after its checkpoint."""
+    unbroken, broken, kind = folder / "unbroken", folder / "broken", type(method(name))
+    train(unbroken, name, options, norm=True)
+    step = kind.step
+
+    def power_cut(self: Any, data: Any, iteration: int) -> Any:
+        if iteration == 5:
+            raise RuntimeError("power cut")
+        return step(self, data, iteration)
+
+    with patch.object(kind, "step", power_cut), suppress(RuntimeError):
+        train(broken, name, options, norm=True)
+    assert load_checkpoint(broken / "last.ckpt").iteration == 4
+    train(broken, name, options, norm=True)
+    return unbroken, broken
+
+
+def assert_equal_runs(unbroken: Path, broken: Path) -> Checkpoint:
+    """Weights, buffers, optimisers and logs are the same bit for bit; the checkpoint of the unbroken run."""
+    want, got = (load_checkpoint(folder / "last.ckpt") for folder in (unbroken, broken))
+    assert got.method.keys() == want.method.keys()
+    assert all(torch.equal(got.method[key], value) for key, value in want.method.items())
+    for optimizer, values in want.optimizers.items():
+        for index, state in values["state"].items():
+            assert all(torch.equal(got.optimizers[optimizer]["state"][index][key], v) for key, v in state.items())
+    lines = [(folder / "metrics.jsonl").read_bytes() for folder in (unbroken, broken)]
+    assert lines[0] == lines[1]
+    return want
+
+
+def largest_difference(got: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> float:
+    """Largest difference of an entry, relative to the largest value of its tensor."""
+    pairs = [(value, want[name]) for name, value in got.items() if want[name].abs().max() > 0]
+    return max(float(((a - b).abs().max() / b.abs().max()).detach()) for a, b in pairs)
+
+
 def main(arguments: list[str]) -> None:
     """Train in a folder."""
     folder, *rest = arguments
     os.environ.update(dict(item.split("=", 1) for item in rest if "=" in item))
     for name in rest:
         if "=" not in name:
-            train(Path(folder) / name, name, ALIKE.get(name))
+            train(Path(folder) / name, name, TOGETHER.get(name))
 
 
 if __name__ == "__main__":

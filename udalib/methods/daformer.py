@@ -8,7 +8,6 @@ Hoyer et al., "DAFormer", CVPR 2022. Of its three strategies, Rare Class Samplin
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -48,7 +47,7 @@ class DAFormer(SelfTraining):
         *,
         alpha: float = 0.999,
         lambda_fd: float = 0.005,
-        fd_classes: Sequence[int] = THINGS,
+        fd_classes: tuple[int, ...] = THINGS,
         fd_min_ratio: float = 0.75,
         fd_everywhere: bool = False,
         **host: Any,
@@ -67,11 +66,11 @@ class DAFormer(SelfTraining):
         if not self.fd_everywhere:
             size = features.shape[-2:]
             mask = thing_mask(source.label, size, self.fd_classes, self.fd_min_ratio, self.num_classes)
-        reference = self.reference(self.network.normalise(self.seen(source.image)))
+        reference = self.reference(self.seen(self.network.normalise(source.image)))
         return {"fd": self.lambda_fd * feature_distance(features, reference, mask)}
 
     def seen(self, images: Tensor) -> Tensor:
-        """The images (B, 3, H, W) that the features of a source pass are those of."""
+        """The part or scale of normalised images (B, 3, H, W) that the features of a source pass are those of."""
         return images
 
 

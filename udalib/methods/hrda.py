@@ -76,7 +76,11 @@ class HRDA(DAFormer):
         )
 
     def seen(self, images: Tensor) -> Tensor:
-        """The context: images at low resolution."""
+        """The context: normalised images at low resolution, scaled as in the student's pass.
+
+        In another order the rounding differs, and at the first iteration a distance of rounding errors has a gradient
+        as long as any other.
+        """
         return self.scales.context(images)
 
     def _cross_entropy(self, logits: Tensor, batch: Labelled) -> Tensor:
