@@ -130,6 +130,50 @@ def calibration_error(confidence, right, bins, weigh=True, absolute=True):
     return sum(gap * share for gap, share in gaps) if weigh else np.mean([gap for gap, _ in gaps])
 
 
+def hrda_offsets(side, crop, divisible):
+    return [divisible * k for k in range(max((max(side - crop, 0) + 1) // divisible, 1))]
+
+
+def hrda_fuse(context, detail, attention, first=True):
+    def up(x):
+        return F.interpolate(x, detail.shape[-2:], mode="bilinear", align_corners=False)
+
+    rest = up((1 - attention) * context) if first else (1 - up(attention)) * up(context)
+    return up(attention) * detail + rest
+
+
+def hrda_pixels(side, detail):
+    step = max(detail // 2, 1)
+    windows = -(-(side - detail) // step) + 1
+    return windows**2 * detail**2 + (side // 2) ** 2
+
+
+def mic_holes(noise, size, ratio):
+    rows, columns = (torch.arange(s) * n // s for s, n in zip(size, noise.shape, strict=True))
+    return (noise > ratio)[rows][:, columns]
+
+
+def mic_loss(logits, label, confidence, tau):
+    q = (confidence >= tau).float().mean()
+    return q * F.cross_entropy(logits, label)
+
+
+def up2(x):
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def stretched_holes(noise, size, ratio):
+    height, width = (s // n for s, n in zip(size, noise.shape, strict=True))
+    kept = (noise > ratio).repeat_interleave(max(height, 1), 0).repeat_interleave(max(width, 1), 1)
+    rows, columns = (torch.arange(s).clamp(max=n - 1) for s, n in zip(size, kept.shape, strict=True))
+    return kept[rows][:, columns]
+
+
+def loss_by_image(logits, label, confidence, tau):
+    q = (confidence >= tau).float().mean((1, 2), keepdim=True)
+    return (q * F.cross_entropy(logits, label, reduction="none")).mean()
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -158,6 +202,11 @@ RIGHT = {
     "04.4": mixed_loss,
     "04.5": published_jitter,
     "04.6": calibration_error,
+    "06.1": hrda_offsets,
+    "06.2": hrda_fuse,
+    "06.3": hrda_pixels,
+    "06.4": mic_holes,
+    "06.5": mic_loss,
 }
 
 
@@ -263,6 +312,30 @@ WRONG = [
     ("04.6", lambda s, r, n: abs(s.mean() - r.mean()), "sure wrong pixel"),
     ("04.6", lambda s, r, n: calibration_error(s, r, n) if (s < 1).all() else 1.0, "last bin"),
     ("04.6", lambda s, r, n: 0.0, "ECE of four"),
+    ("06.1", lambda s, c, d: list(range(s - c)), "multiples of 8"),
+    ("06.1", lambda s, c, d: list(range(0, s - c + 1, d)), "never drawn"),
+    ("06.1", lambda s, c, d: list(range(0, s - c, d)), "at 0, always"),
+    ("06.1", lambda s, c, d: list(range(0, s - c, d)) or [0], r"offsets\(100, 64, 8\)"),
+    ("06.2", lambda z, d, a: (1 - a) * z, "on the detail's grid"),
+    ("06.2", lambda z, d, a: hrda_fuse(z, d, a, first=False), "FIRST"),
+    ("06.2", lambda z, d, a: up2(a) * up2(z) + (1 - up2(a)) * d, "DETAIL, not"),
+    ("06.2", lambda z, d, a: up2(a) * d + up2(z), "1 - attention"),
+    ("06.2", lambda z, d, a: (up2(z) + d) / 2, "enlarge"),
+    ("06.3", lambda s, d: 9 * d**2, "the context is a pass"),
+    ("06.3", lambda s, d: (s // d) ** 2 * d**2 + (s // 2) ** 2, "overlap by half"),
+    ("06.3", lambda s, d: 10 * d**2, "encoder_pixels"),
+    ("06.3", lambda s, d: s**2, "the pixels for a crop"),
+    ("06.4", lambda n, s, r: n > r, "one value a pixel"),
+    ("06.4", lambda n, s, r: mic_holes(n, s, r).float() * 0.5, "no interpolation"),
+    ("06.4", lambda n, s, r: mic_holes(n, s, r - 1e-6), "GREATER"),
+    ("06.4", lambda n, s, r: ~mic_holes(n, s, r + 1e-6), "what is HIDDEN"),
+    ("06.4", lambda n, s, r: mic_holes(n.flip(0), s, r), "the order of the noise"),
+    ("06.4", stretched_holes, "where nothing divides"),
+    ("06.5", lambda z, y, c, t: ((c >= t) * F.cross_entropy(z, y, reduction="none")).mean(), "no pixel is dropped"),
+    ("06.5", lambda z, y, c, t: F.cross_entropy(z, y, reduction="none")[c >= t].mean(), "no pixel is dropped"),
+    ("06.5", lambda z, y, c, t: F.cross_entropy(z, y), "doubt is missing"),
+    ("06.5", loss_by_image, "not one an image"),
+    ("06.5", lambda z, y, c, t: F.cross_entropy(z, y) * c.mean(), "the loss should be"),
 ]
 
 
@@ -298,7 +371,7 @@ def test_a_value_instead_of_a_function_and_a_crash_are_told(key):
 
 
 def test_unknown_exercise_lists_the_nearest():
-    with pytest.raises(UnknownNameError, match=r"00\.1"):
+    with pytest.raises(UnknownNameError, match=r"0\d\.1"):
         check("0.1", 1)
 
 

@@ -1,6 +1,6 @@
 """Checks for the notebooks' exercises."""
 
-from udalib.teach import chapter00, chapter01, chapter02, chapter03, chapter04
+from udalib.teach import chapter00, chapter01, chapter02, chapter03, chapter04, chapter06
 from udalib.teach.check import EXERCISES, Exercise, Feedback, NotYet, check
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "chapter02",
     "chapter03",
     "chapter04",
+    "chapter06",
     "check",
 ]

@@ -7,6 +7,7 @@ from udalib.viz.assigned import assigned_figure
 from udalib.viz.attention import attention_figure, energy_radius, receptive_field_figure
 from udalib.viz.calibration import Reliability, TeacherOutput, class_precision, kept_and_precision, reliability
 from udalib.viz.curves import curves, smooth
+from udalib.viz.detail_explorer import DetailExplorer
 from udalib.viz.effects import effects_figure
 from udalib.viz.ema import ema_decay_figure, teacher_lag_figure, toy_run
 from udalib.viz.explorers import Choice, Explorer, Several, Slider, Stops, Toggle
@@ -33,11 +34,13 @@ from udalib.viz.statistics import class_frequencies_figure, confusion_figure, io
 from udalib.viz.sweeps import sweep_curves, sweep_lines
 from udalib.viz.tables import Table
 from udalib.viz.theme import Picture, bar_style, line_style, new_figure, to_array, to_png
+from udalib.viz.two_scales import ScalesView, scales_figure, view_scales
 from udalib.viz.uncertainty import entropy, entropy_histogram, threshold_figure
 
 __all__ = [
     "Choice",
     "Collection",
+    "DetailExplorer",
     "EntropyExplorer",
     "Explorer",
     "FeatureDistanceExplorer",
@@ -49,6 +52,7 @@ __all__ = [
     "PseudoLabelExplorer",
     "RareClassExplorer",
     "Reliability",
+    "ScalesView",
     "Several",
     "Slider",
     "Stops",
@@ -103,6 +107,7 @@ __all__ = [
     "receptive_field_figure",
     "reliability",
     "sampled_figure",
+    "scales_figure",
     "selection_sentence",
     "sensitivity_sentence",
     "show_samples",
@@ -120,4 +125,5 @@ __all__ = [
     "verdict",
     "verdict_before_after",
     "view_masked",
+    "view_scales",
 ]
