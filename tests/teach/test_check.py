@@ -118,7 +118,7 @@ def mixed_loss(losses, label, mask, q):
     return (torch.where(mask, 1.0, q) * losses * (label != 255)).sum() / label.numel()
 
 
-def published_jitter(image, brightness, contrast):
+def dacs_jitter(image, brightness, contrast):
     return ((image + brightness - 1).clamp(0, 1) * contrast).clamp(0, 1)
 
 
@@ -174,6 +174,35 @@ def loss_by_image(logits, label, confidence, tau):
     return (q * F.cross_entropy(logits, label, reduction="none")).mean()
 
 
+def until_seen(chance, batch, certainty, rounded=np.ceil):
+    return rounded(np.log(1 - certainty) / np.log(1 - chance) / batch)
+
+
+def accepted(pixels, min_pixels, ratio, tries=11, enough=lambda n, needed: n > needed):
+    good = (i for i, n in enumerate(pixels[:tries]) if enough(n, min_pixels * ratio))
+    return next(good, min(tries, len(pixels)) - 1)
+
+
+def thing_positions(label, scale, things, ratio, ignored=True, together=False, enough=lambda share, r: share >= r):
+    blocks = label.unfold(0, scale, scale).unfold(1, scale, scale).flatten(2)
+    size = blocks.shape[-1] if ignored else (blocks != 255).sum(-1).clamp(min=1)
+    shares = torch.stack([(blocks == c).sum(-1) / size for c in things])
+    return enough(shares.sum(0) if together else shares.max(0).values, ratio)
+
+
+def thing_distance(f, reference, mask, order=2):
+    return (f - reference).norm(order, dim=1)[mask].sum() / max(int(mask.sum()), 1)
+
+
+def learning_rate(t, base, total, warmup, ratio):
+    factor = 1 - (1 - t / warmup) * (1 - ratio) if t < warmup else 1
+    return base * (1 - t / total) * factor
+
+
+def without(iou, *ids):
+    return np.delete(iou, ids).mean()
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -200,8 +229,14 @@ RIGHT = {
     "04.2": class_mix_mask,
     "04.3": pseudo_weight,
     "04.4": mixed_loss,
-    "04.5": published_jitter,
+    "04.5": dacs_jitter,
     "04.6": calibration_error,
+    "05.1": until_seen,
+    "05.2": accepted,
+    "05.3": thing_positions,
+    "05.4": thing_distance,
+    "05.5": learning_rate,
+    "05.6": lambda iou: without(iou, 9, 14, 16),
     "06.1": hrda_offsets,
     "06.2": hrda_fuse,
     "06.3": hrda_pixels,
@@ -303,7 +338,7 @@ WRONG = [
     ("04.5", lambda i, b, c: (i + b - 1) * c, "clamp"),
     ("04.5", lambda i, b, c: ((i + b - 1).clamp(0, 1) - i.mean()) * c + i.mean(), "MULTIPLIES"),
     ("04.5", lambda i, b, c: ((i * c).clamp(0, 1) + b - 1).clamp(0, 1), "brightness first"),
-    ("04.5", lambda i, b, c: published_jitter(i, b, c)[:1], "keeps its shape"),
+    ("04.5", lambda i, b, c: dacs_jitter(i, b, c)[:1], "keeps its shape"),
     ("04.5", lambda i, b, c: i * c, "adds 0.2"),
     ("04.5", lambda i, b, c: (i + b - 1).clamp(0, 1), "multiplies every channel"),
     ("04.6", lambda s, r, n: calibration_error(s, r, n, weigh=False), "4/6"),
@@ -312,6 +347,37 @@ WRONG = [
     ("04.6", lambda s, r, n: abs(s.mean() - r.mean()), "sure wrong pixel"),
     ("04.6", lambda s, r, n: calibration_error(s, r, n) if (s < 1).all() else 1.0, "last bin"),
     ("04.6", lambda s, r, n: 0.0, "ECE of four"),
+    ("05.1", lambda p, b, c: np.ceil(np.log(c) / np.log(1 - p) / b), "1 - certainty"),
+    ("05.1", lambda p, b, c: until_seen(p, b, c, rounded=float), "rounded up"),
+    ("05.1", lambda p, b, c: until_seen(p, b, c, rounded=np.floor), "should be 299"),
+    ("05.1", lambda p, b, c: until_seen(p, 1, c), "two images an iteration"),
+    ("05.1", lambda p, b, c: until_seen(p, b, 0.95), "0.002, 8, 0.99"),
+    ("05.2", lambda x, m, r: accepted(x, m, r, enough=lambda n, k: n >= k), "exactly 1500"),
+    ("05.2", lambda x, m, r: accepted(x, m, 1), "first crop will do"),
+    ("05.2", lambda x, m, r: accepted(x, m, r, tries=99), "not as often"),
+    ("05.2", lambda x, m, r: accepted(x, m, r, tries=10), "ten more"),
+    ("05.2", lambda x, m, r: accepted(x, 3000, 0.5), "more than 600"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, t, r, enough=lambda a, b: a > b), ">="),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, t, r, together=True), "ONE class"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, t, r, ignored=False), "ignored pixels count"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, (*t, 0), r), "no things"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, (11, 13), r), "second row"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, s, t, 0.75), "min_ratio 0.5"),
+    ("05.3", lambda y, s, t, r: thing_positions(y, 1, t, r), "\\(2, 4\\)"),
+    ("05.4", lambda f, g, m: (f - g).square().sum(1)[m].mean(), "not squared"),
+    ("05.4", lambda f, g, m: thing_distance(f, g, m, order=1), "absolute differences"),
+    ("05.4", lambda f, g, m: thing_distance(f, g, torch.ones_like(m)), "of the mask count"),
+    ("05.4", lambda f, g, m: ((f - g).norm(dim=1) * m).sum((1, 2)).div(m.sum((1, 2))).mean(), "not one an image"),
+    ("05.4", lambda f, g, m: ((f - g).norm(dim=1) * m).mean(), "\\(3\\)"),
+    ("05.4", lambda f, g, m: (f - g).norm(dim=1)[m].mean(), "NaN"),
+    ("05.5", lambda t, b, n, w, r: b * (t / w if t < w else 1 - (t - w) / (n - w)), "decays ALREADY"),
+    ("05.5", lambda t, b, n, w, r: learning_rate(t, b, n, w, 0), "not 0"),
+    ("05.5", lambda t, b, n, w, r: b * (r + t / w * (1 - r)) if t < w else b * (1 - t / n), "the decay as well"),
+    ("05.5", lambda t, b, n, w, r: learning_rate(min(t, 30000), b, n, w, r), "t = 40000"),
+    ("05.6", lambda iou: iou.mean(), "over 19"),
+    ("05.6", lambda iou: iou[iou > 0].mean(), "by their id"),
+    ("05.6", lambda iou: iou.sum() / 16, "truck must not count"),
+    ("05.6", lambda iou: without(iou, 9, 14), "16 classes"),
     ("06.1", lambda s, c, d: list(range(s - c)), "multiples of 8"),
     ("06.1", lambda s, c, d: list(range(0, s - c + 1, d)), "never drawn"),
     ("06.1", lambda s, c, d: list(range(0, s - c, d)), "at 0, always"),

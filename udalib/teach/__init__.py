@@ -1,6 +1,6 @@
 """Checks for the notebooks' exercises."""
 
-from udalib.teach import chapter00, chapter01, chapter02, chapter03, chapter04, chapter06
+from udalib.teach import chapter00, chapter01, chapter02, chapter03, chapter04, chapter05, chapter06
 from udalib.teach.check import EXERCISES, Exercise, Feedback, NotYet, check
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "chapter02",
     "chapter03",
     "chapter04",
+    "chapter05",
     "chapter06",
     "check",
 ]
