@@ -92,10 +92,8 @@ def _mixed_loss(answer: Any) -> str:
     return "with q near 0 this is a small source loss; no other divisor makes it grow back."
 
 
-@exercise(
-    "04.5", "write published_jitter(image, brightness, contrast): kornia 0.5.8, brightness first, image in [0, 1]."
-)
-def _published_jitter(answer: Any) -> str:
+@exercise("04.5", "write dacs_jitter(image, brightness, contrast): kornia 0.5.8, brightness first, image in [0, 1].")
+def _dacs_jitter(answer: Any) -> str:
     require_function(answer)
     image = torch.tensor([0.2, 0.5, 0.95]).view(1, 1, 3).expand(3, 1, 3)
     got = torch.as_tensor(answer(image, 1.2, 1.0))
