@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from udalib.recipes import factories
 from udalib.recipes.parts import Part
+from udalib.recipes.serialise import LATER
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class NetworkSpec(Part):
     weights: WeightsSpec | None = None
     channels: int | None = None
     auxiliary: int | None = None
-    multi_resolution: MultiResolutionSpec | None = None
+    multi_resolution: MultiResolutionSpec | None = field(default=None, metadata=LATER)
 
     @classmethod
     def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:
