@@ -82,6 +82,7 @@ SETS = {
                 *LADDER[:2],
                 "dacs-rcs-no-warmup",
                 "dacs-rcs-pretrained",
+                "mic-no-holes",
                 *LADDER[2:],
             )
         ),

@@ -24,6 +24,7 @@ SUMMARIES = {
     "dacs-rcs-no-warmup": "DACS with Rare Class Sampling, without the warm-up of the learning rate.",
     "dacs-rcs-pretrained": "DACS with Rare Class Sampling from a pretrained encoder: the control of DAFormer.",
     "daformer": "DAFormer's training: DACS, Rare Class Sampling, warm-up, feature distance.",
+    "mic-no-holes": "MIC's control: its third pass on whole target images, DACS with Rare Class Sampling for the rest.",
     "mic": "MIC: DACS with Rare Class Sampling and masked image consistency.",
 }
 
@@ -51,6 +52,7 @@ def ladder(pretraining: str | None, feature_distance: Mapping[str, Any], mask_bl
     """Rungs by name; ``pretraining`` is the run that gives encoders, None where all networks start pretrained."""
     plain = MethodSpec.of("dacs")
     daformer = MethodSpec.of("daformer", alpha=0.99, **feature_distance)
+    masks: dict[str, Any] = {"alpha": 0.99, "lambda_fd": 0.0, "mask_block": mask_block}
     rungs = {
         "self-training": Rung(MethodSpec.of("dacs", **NAIVE)),
         "self-training-threshold": Rung(MethodSpec.of("dacs", **{**NAIVE, "threshold": 0.968})),
@@ -60,7 +62,8 @@ def ladder(pretraining: str | None, feature_distance: Mapping[str, Any], mask_bl
         "dacs-rcs": Rung(plain, rare_classes=True, followed=True),
         "dacs-rcs-no-warmup": Rung(plain, rare_classes=True, warmup=False),
         "daformer": Rung(daformer, rare_classes=True, start=pretraining),
-        "mic": Rung(MethodSpec.of("mic", alpha=0.99, lambda_fd=0.0, mask_block=mask_block), rare_classes=True),
+        "mic-no-holes": Rung(MethodSpec.of("mic", **masks, mask_ratio=0.0), rare_classes=True),
+        "mic": Rung(MethodSpec.of("mic", **masks), rare_classes=True),
     }
     if pretraining is not None:
         rungs["dacs-rcs-pretrained"] = Rung(plain, rare_classes=True, start=pretraining)
