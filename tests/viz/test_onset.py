@@ -60,6 +60,8 @@ def test_early_runs_are_solid_and_late_ones_dashed_with_their_ends_in_the_title(
     curves = [line for line in bus.lines if len(line.get_xdata()) == 3]
     assert [line.get_linestyle() for line in curves] == ["-", "--"]
     np.testing.assert_array_equal(curves[1].get_ydata(), [0, 2, 20])
+    marks = [line for line in bus.lines if len(line.get_xdata()) == 1]
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in marks] == [(200, 12), (300, 20)]
     assert [axes.get_title() for axes in figure.axes[1:]] == ["road: early 70", "train: never learned"]
     assert {"curves", "learned early", "learned late"} <= set(texts(figure))
     assert viz.to_png(figure)
