@@ -105,31 +105,31 @@ def test_minent_s_step_is_the_sum_of_its_equations(toy):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_batch_norm_sees_source_and_target_one_after_the_other(toy, name):
-    method, data = toy.method(name, toy.network(norm=True)), toy.batches()
+    method, data = toy.method(name, toy.network(norm=True, dropout=0.0)), toy.batches()
     apart, together = copy.deepcopy(method.network), copy.deepcopy(method.network)
     method.step(data, 0)
     both = [data[domain]["image"] for domain in ("source", "target")]
     for images in both:
         apart(images)
     together(torch.cat(both))
-    assert torch.equal(method.network.encoder.norm.running_mean, apart.encoder.norm.running_mean)
-    assert torch.equal(method.network.encoder.norm.running_var, apart.encoder.norm.running_var)
-    assert method.network.encoder.norm.num_batches_tracked == 2
-    assert not torch.allclose(together.encoder.norm.running_var, apart.encoder.norm.running_var, rtol=1e-3)
+    assert torch.equal(method.network.encoder.norm[0].running_mean, apart.encoder.norm[0].running_mean)
+    assert torch.equal(method.network.encoder.norm[0].running_var, apart.encoder.norm[0].running_var)
+    assert method.network.encoder.norm[0].num_batches_tracked == 2
+    assert not torch.allclose(together.encoder.norm[0].running_var, apart.encoder.norm[0].running_var, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_the_control_sees_the_target_and_trains_its_discriminator_but_not_by_it(toy, name):
     data = toy.batches()
-    control = toy.method(name, toy.network(1, norm=True), **ONE_LEVEL, lambda_adv=0.0)
-    net = toy.network(1, norm=True)
+    control = toy.method(name, toy.network(1, norm=True, dropout=0.0), **ONE_LEVEL, lambda_adv=0.0)
+    net = toy.network(1, norm=True, dropout=0.0)
     alone = create_method("supervised", net, torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, weight_decay=1e-2))
     before = weights(control.discriminators)
     logs = control.step(data, 0)
     alone.step(data, 0)
     for got, want in zip(control.network.parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(got, want)
-    assert not torch.equal(control.network.encoder.norm.running_mean, net.encoder.norm.running_mean)
+    assert not torch.equal(control.network.encoder.norm[0].running_mean, net.encoder.norm[0].running_mean)
     assert all(not torch.equal(v, before[k]) for k, v in control.discriminators.state_dict().items())
     assert logs["loss"] == logs["loss_seg_main"]
     assert "loss_adv_main" in logs

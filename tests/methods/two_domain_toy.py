@@ -54,10 +54,10 @@ class Encoder(nn.Module):
 
     channels, strides = (6, 8), (2, 4)
 
-    def __init__(self, norm: bool) -> None:
+    def __init__(self, norm: bool, dropout: float = 0.2) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, 6, 3, stride=2, padding=1)
-        self.norm = nn.Sequential(nn.BatchNorm2d(6), nn.Dropout2d(0.2)) if norm else nn.Identity()
+        self.norm = nn.Sequential(nn.BatchNorm2d(6), nn.Dropout2d(dropout)) if norm else nn.Identity()
         self.second = nn.Conv2d(6, 8, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -82,11 +82,11 @@ class Decoder(nn.Module):
         return (self(features), self.aux(features[0])) if self.multi_level else (self(features),)
 
 
-def network(levels: int = 2, norm: bool = False, seed: int = 0) -> SegmentationNetwork:
-    """The same weights for the same seed."""
+def network(levels: int = 2, norm: bool = False, seed: int = 0, dropout: float = 0.2) -> SegmentationNetwork:
+    """The same weights for the same seed; dropout comes with the norm."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return SegmentationNetwork(Encoder(norm), Decoder(levels), align_corners=True).train()
+        return SegmentationNetwork(Encoder(norm, dropout), Decoder(levels), align_corners=True).train()
 
 
 def two_scales(norm: bool = False, seed: int = 0) -> MultiResolutionNetwork:
