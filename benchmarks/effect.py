@@ -88,9 +88,8 @@ SETS = {
         ),
         baselines=("streets/source-only", "streets/jitter", "streets/dacs", "streets/dacs-rcs"),
         seeds=(0, 1, 2, 3, 4),
-        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style, student. Each "
-        "rung of the ladder adds one thing to the one before it; dacs-rcs-pretrained is daformer without the feature "
-        "distance. These numbers say nothing about Cityscapes.",
+        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style, student. "
+        "dacs-rcs-pretrained is daformer without the feature distance, mic-no-holes is mic without holes. These numbers say nothing about Cityscapes.",
     ),
     "streets-hrda": Set(
         recipes=("streets/hrda-control", "streets/hrda", "streets/mic-hrda"),

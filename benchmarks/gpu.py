@@ -1,4 +1,4 @@
-"""Everything of this library that wants a GPU, in one call, meant to stay under ten minutes.
+"""Everything of this library that wants a GPU, in one call, or in parts.
 
     python benchmarks/gpu.py --out build/benchmarks/gpu.json
     python benchmarks/gpu.py --parts adversarial end-to-end

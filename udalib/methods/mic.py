@@ -34,7 +34,7 @@ class MaskedConsistency(SelfTraining):
     un-augmented image. With source images (``mask_domains``) they are the true labels, with weight 1.
 
     BatchNorm's running statistics do not see the holes, because no image that is evaluated has any; in the published
-    code (``official``) they do, which matters little where BatchNorm is in the head alone, as in DAFormer's network.
+    code (``official``) they do.
 
     Args:
         network, optimizer, num_classes: of the host.

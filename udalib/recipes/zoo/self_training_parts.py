@@ -1,6 +1,6 @@
 """What the self-training recipes on the streets and on CamVid share: the ladder from naive self-training to MIC.
 
-Each rung adds one thing to the one before it, so that the difference of two neighbours is what that thing does.
+Each rung differs from another in one thing, so that the difference of their scores is what that thing does.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ images and labels shrunk to 64 x 128, its logits enlarged for the score. Nothing
 distance. RCS counts a class from 48 of the pixels on, the same share as in the ladder. Offsets of the detail are
 multiples of 4: the stride 2 of the network's logits / 0.5.
 
-A step of HRDA costs 4.5 times that of its control (1.06 and 0.23 CPU seconds at batch 8, one thread; MIC on top 1.40),
-most of it for the nine windows of the pseudo labels; so all three train with batches of 4, half of the ladder's.
+A pseudo label of HRDA takes nine detail windows and the context, so all three train with batches of 4, half of the
+ladder's.
 """
 
 from __future__ import annotations
