@@ -26,6 +26,7 @@ from udalib.engine.machine import now, versions
 from udalib.engine.records import read_run
 from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, read_entries, run_folder, summarise
 from udalib.recipes.report import to_dict
+from udalib.recipes.zoo.streets_self_training import LADDER
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ CAMVID = (
     "training and test frames are one drive. Nobody has published numbers for this set-up."
 )
 DUSK = "camvid-day2dusk/"
-LADDER = ("dacs", "dacs-rcs", "daformer", "mic")
-"""Rungs that are measured on photographs too."""
+PHOTOGRAPHS = ("source-only", "dacs", "dacs-rcs", "daformer", "mic")
+"""Rungs that are measured on photographs too, after their baseline."""
 
 SETS = {
     "streets-adversarial": Set(
@@ -70,26 +71,12 @@ SETS = {
         "adversarial-control is the adversarial set-up with lambda = 0. These numbers say nothing about Cityscapes.",
     ),
     "streets-self-training": Set(
-        recipes=tuple(
-            "streets/" + name
-            for name in (
-                "source-only",
-                "jitter",
-                "self-training",
-                "self-training-threshold",
-                "self-training-ema",
-                "self-training-mix",
-                *LADDER[:2],
-                "dacs-rcs-no-warmup",
-                "dacs-rcs-pretrained",
-                "mic-no-holes",
-                *LADDER[2:],
-            )
-        ),
+        recipes=("streets/source-only", "streets/jitter", *(rung.name for rung in LADDER.values())),
         baselines=("streets/source-only", "streets/jitter", "streets/dacs", "streets/dacs-rcs"),
         seeds=(0, 1, 2, 3, 4),
         what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style, student. "
-        "dacs-rcs-pretrained is daformer without the feature distance, mic-no-holes is mic without holes. These numbers say nothing about Cityscapes.",
+        "dacs-rcs-pretrained is daformer without the feature distance, mic-no-holes is mic without holes. These "
+        "numbers say nothing about Cityscapes.",
     ),
     "streets-hrda": Set(
         recipes=("streets/hrda-control", "streets/hrda", "streets/mic-hrda"),
@@ -114,13 +101,13 @@ SETS = {
         what=CAMVID,
     ),
     "camvid-self-training": Set(
-        recipes=tuple(DUSK + name for name in ("source-only", *LADDER)),
+        recipes=tuple(DUSK + name for name in PHOTOGRAPHS),
         baselines=(DUSK + "source-only", DUSK + "dacs"),
         seeds=(0, 1, 2),
         what=CAMVID,
     ),
     "streets2camvid-self-training": Set(
-        recipes=tuple("streets2camvid/" + name for name in ("source-only", *LADDER)),
+        recipes=tuple("streets2camvid/" + name for name in PHOTOGRAPHS),
         baselines=("streets2camvid/source-only", "streets2camvid/dacs"),
         seeds=(0, 1, 2),
         what=CAMVID,

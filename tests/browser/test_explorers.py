@@ -107,7 +107,7 @@ explorer = viz.PseudoLabelExplorer({0.0: teacher(16), 0.9: teacher(8), 0.99: tea
     "detail box": STREETS
     + """
 from udalib.recipes import get_recipe
-from udalib.recipes.build import build_network
+from udalib.recipes.networks import build_network
 torch.manual_seed(0)
 network = build_network(get_recipe("streets/hrda", "quick").network, space.num_classes).eval()
 explorer = viz.DetailExplorer(network, samples, space)

@@ -18,7 +18,8 @@ from udalib.models.registry import combine
 from udalib.ops.resize import resize
 from udalib.ops.scales import Box, window_boxes
 from udalib.recipes import DecoderSpec, EncoderSpec, MultiResolutionSpec, NetworkSpec, apply_overrides
-from udalib.recipes.build import build_network, check
+from udalib.recipes.build import check
+from udalib.recipes.networks import build_network
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.serialise import from_plain, to_plain
 

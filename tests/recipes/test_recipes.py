@@ -29,7 +29,8 @@ from udalib.recipes import (
     list_recipes,
     register,
 )
-from udalib.recipes.build import build_network, build_schedules, check, without_weights
+from udalib.recipes.build import build_schedules, check
+from udalib.recipes.networks import build_network, without_weights
 from udalib.recipes.runner import from_record, record, run_folder
 from udalib.recipes.serialise import to_plain
 

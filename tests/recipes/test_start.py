@@ -18,7 +18,8 @@ from udalib.engine.checkpoint import load_weights
 from udalib.methods import Supervised
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.recipes import RECIPES, Recipe, execute, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import build_network, check
+from udalib.recipes.build import check
+from udalib.recipes.networks import build_network
 from udalib.recipes.runner import from_record, record, run_folder
 from udalib.recipes.specs import DecoderSpec, EncoderSpec, NetworkSpec, StartSpec
 

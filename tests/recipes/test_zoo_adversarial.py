@@ -17,7 +17,8 @@ from udalib.engine.optim import OptimizerSpec, build_optimizer
 from udalib.methods import Method
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import build_dataset, build_method, build_network, build_schedules
+from udalib.recipes.build import build_dataset, build_method, build_schedules
+from udalib.recipes.networks import build_network
 
 CITIES = ("rome", "rio", "tokyo", "taipei")
 BENCHMARKS = ("gta2cityscapes", "synthia2cityscapes")

@@ -16,7 +16,8 @@ from udalib.data import label_space
 from udalib.engine.schedules import Poly, WarmupPoly
 from udalib.methods import Method
 from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import build_method, build_network, build_schedules
+from udalib.recipes.build import build_method, build_schedules
+from udalib.recipes.networks import build_network
 
 SYNTHETIC = ("gta2cityscapes", "synthia2cityscapes")
 ADVERSE = ("cityscapes2acdc", "cityscapes2darkzurich")

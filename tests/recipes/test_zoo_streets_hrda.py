@@ -8,7 +8,8 @@ import pytest
 
 from udalib.models import MultiResolutionNetwork
 from udalib.recipes import get_recipe, run_recipe
-from udalib.recipes.build import build_network, build_stream
+from udalib.recipes.build import build_stream
+from udalib.recipes.networks import build_network
 
 NAMES = ("streets/hrda-control", "streets/hrda", "streets/mic-hrda")
 TINY = {"train.iterations": 2, "train.progress": False, "evaluations.source.dataset.length": 2}

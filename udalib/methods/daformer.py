@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from udalib.methods.labelled import Labelled, Pass
 from udalib.methods.registry import METHODS
-from udalib.methods.self_training import Labelled, Pass, SelfTraining
+from udalib.methods.self_training import SelfTraining
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import THINGS, feature_distance, thing_mask
 

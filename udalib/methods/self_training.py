@@ -7,7 +7,7 @@ on (daformer sheet, section 5, whose step numbers are cited here).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Batch, Logs
 from udalib.methods.base import Method
+from udalib.methods.labelled import Labelled, Pass, pixel_weight
 from udalib.methods.registry import METHODS
 from udalib.methods.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
@@ -23,9 +24,7 @@ from udalib.ops import (
     choose_half,
     class_mask,
     confident_fraction,
-    cow_mask,
     cross_entropy,
-    cut_mask,
     ignore_rows,
     mix,
     present_classes,
@@ -33,35 +32,10 @@ from udalib.ops import (
     resize,
 )
 from udalib.ops.augmentation import StrongAugmentation, augment
+from udalib.ops.mixing import RANDOM_MASKS
 
 Mix = Literal["class", "cut", "cow", "none"]
 Weighting = Literal["fraction", "pixel"]
-
-
-class Labelled(NamedTuple):
-    """What a batch of images (B, 3, H, W) is to be learned from.
-
-    Attributes:
-        image: float (B, 3, H, W) in [0, 1].
-        label: int64 (B, H, W), 255 = ignore.
-        weight: of each pixel, float (B, H, W); None = 1.
-    """
-
-    image: Tensor
-    label: Tensor
-    weight: Tensor | None = None
-
-
-class Pass(NamedTuple):
-    """A forward pass of the student.
-
-    Attributes:
-        losses: its terms, weighted; their sum is what is minimised.
-        features: of the encoder, finest first.
-    """
-
-    losses: dict[str, Tensor]
-    features: list[Tensor]
 
 
 @METHODS.register("dacs")
@@ -115,7 +89,7 @@ class SelfTraining(Method):
         official: bool = False,
     ) -> None:
         super().__init__()
-        _check_choice("mix", mix, ("class", "cut", "cow", "none"))
+        _check_choice("mix", mix, ("class", *RANDOM_MASKS, "none"))
         _check_choice("weighting", weighting, ("fraction", "pixel"))
         _check_choice("predict_with", predict_with, ("student", "teacher"))
         if threshold is not None and not 0 <= threshold <= 1:
@@ -213,9 +187,8 @@ class SelfTraining(Method):
         """Where source pixels go, bool (B, H, W), for source ``label`` (B, H, W)."""
         draws = self.runtime.draws("mix", iteration, len(label))
         size = (label.shape[-2], label.shape[-1])
-        if self.mix in ("cut", "cow"):
-            mask = (cut_mask if self.mix == "cut" else cow_mask)(size, draws)
-            return mask.to(label.device, non_blocking=True)
+        if self.mix in RANDOM_MASKS:
+            return RANDOM_MASKS[self.mix](size, draws).to(label.device, non_blocking=True)
         present = present_classes(label)
         if self.official:
             present = self.runtime.average(present.any(0, keepdim=True).float()) > 0
@@ -244,11 +217,6 @@ class SelfTraining(Method):
 
 def _named(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{name}_{term}" if term else name: loss for term, loss in losses.items()}
-
-
-def pixel_weight(batch: Labelled) -> Tensor:
-    """Weight of each pixel of ``batch``, float32 (B, H, W)."""
-    return torch.ones_like(batch.label, dtype=torch.float32) if batch.weight is None else batch.weight
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

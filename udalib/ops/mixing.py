@@ -7,6 +7,7 @@ al., "CutMix", ICCV 2019, with the box of French et al., BMVC 2020; French et al
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -82,6 +83,10 @@ def cow_mask(
     smooth = blur(draws.noise(1, *size), sigma, kernel).flatten(1)
     rank = smooth.argsort(1).argsort(1)
     return (rank >= round((1 - share) * smooth.shape[1])).view(-1, *size)
+
+
+RANDOM_MASKS: dict[str, Callable[[tuple[int, int], Draws], Tensor]] = {"cut": cut_mask, "cow": cow_mask}
+"""Masks by name that know nothing of the labels."""
 
 
 def mix(mask: Tensor, inside: Tensor, outside: Tensor) -> Tensor:

@@ -1,39 +1,22 @@
-"""From the specifications of a recipe to live objects: streams, network, method, schedules, evaluators."""
+"""From the specifications of a recipe to live objects: streams, method, schedules, evaluators."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from udalib.core.errors import CheckpointError, ConfigError
-from udalib.core.paths import weights_root
+from udalib.core.errors import ConfigError
 from udalib.core.seeding import derive_seed
 from udalib.data import Stream, label_space
 from udalib.engine.optim import build_optimizer
 from udalib.methods import Method
-from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
-from udalib.models.auxiliary import attach_auxiliary
-from udalib.models.hrda import at_two_scales
-from udalib.models.load import load_published
-from udalib.models.registry import combine
+from udalib.models import SegmentationNetwork
 from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
+from udalib.recipes.networks import build_network, check_network
 from udalib.recipes.parts import option_types, parameters_of, parts_of
 from udalib.recipes.registry import get_recipe
-from udalib.recipes.specs import (
-    PAIR,
-    DatasetSpec,
-    DecoderSpec,
-    EncoderSpec,
-    EvaluationSpec,
-    NetworkSpec,
-    Recipe,
-    StreamSpec,
-    WeightsSpec,
-)
+from udalib.recipes.specs import DatasetSpec, EvaluationSpec, Recipe, StreamSpec
 from udalib.recipes.tasks import TASKS
-
-STATS = {"imagenet": IMAGENET, "half": HALF, "caffe": CAFFE}
 
 
 def check(recipe: Recipe) -> None:
@@ -55,10 +38,7 @@ def check(recipe: Recipe) -> None:
         TASKS.get(evaluation.task)
     for part in parts_of(recipe):
         part.check_options()
-    if recipe.network.name == PAIR:
-        _pair(recipe.network)
-    else:
-        _check_one_scale(recipe.network)
+    check_network(recipe.network)
 
 
 def _check_start(recipe: Recipe) -> None:
@@ -118,95 +98,6 @@ def build_stream(spec: StreamSpec, space: str, seed: int) -> Stream:
         seed=seed,
         workers=spec.workers,
     )
-
-
-def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = True) -> SegmentationNetwork:
-    """Network of ``spec``; ``pretrained=False`` leaves weight files unread (a checkpoint follows)."""
-    spec = spec if pretrained else without_weights(spec)
-    classes = spec.channels or num_classes
-    if spec.name == PAIR:
-        encoder, decoder = _pair(spec)
-        network = combine(
-            decoder.name,
-            encoder.name,
-            classes,
-            encoder_options=encoder.options,
-            decoder_options=decoder.options,
-            stats=None if spec.stats is None else STATS[spec.stats],
-            align_corners=spec.align_corners,
-        )
-        if spec.multi_resolution is not None:
-            scales = dataclasses.asdict(spec.multi_resolution)
-            network = at_two_scales(network, decoder.name, decoder.options, **scales)
-    else:
-        _check_one_scale(spec)
-        network = spec.build(num_classes=classes)
-    if spec.weights is not None:
-        load_weights(network, spec.weights)
-    if spec.auxiliary is not None:
-        attach_auxiliary(network, spec.auxiliary)
-    return network
-
-
-def load_weights(network: SegmentationNetwork, spec: WeightsSpec) -> None:
-    """Load published weights into ``network`` or its encoder.
-
-    Raises:
-        CheckpointError: the file is missing or unusable, or leaves a part of what it is for at random values.
-    """
-    path = weights_root() / spec.file
-    if spec.part == "network":
-        load_published(network, path, strict=True)
-        return
-    report = load_published(network.encoder, path)
-    if report.missing or report.shape_mismatch:
-        raise CheckpointError(f"weights do not fill the encoder: {report}. Choose the file made for this encoder.")
-
-
-def _pair(spec: NetworkSpec) -> tuple[EncoderSpec, DecoderSpec]:
-    if spec.encoder is None or spec.decoder is None:
-        raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
-    return spec.encoder, spec.decoder
-
-
-def _check_one_scale(spec: NetworkSpec) -> None:
-    if spec.multi_resolution is not None:
-        raise ConfigError(
-            f"multi_resolution works on pairs, whose scale attention is made like the decoder; the network is "
-            f"{spec.name!r}. Write NetworkSpec.pair(encoder, decoder, multi_resolution=...), or set it to None."
-        )
-
-
-def continue_from(
-    network: SegmentationNetwork,
-    weights: Mapping[str, Any],
-    source: str,
-    part: Literal["network", "encoder"] = "network",
-) -> None:
-    """Give ``network``, or its encoder, the weights of another method's; an auxiliary head may keep its own.
-
-    Raises:
-        CheckpointError: ``weights`` (a method's state dict, read from ``source``) are of another network or encoder.
-    """
-    target, prefix = (network, "network.") if part == "network" else (network.encoder, "network.encoder.")
-    state = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
-    own = target.state_dict()
-    lacking = [name for name in own if name not in state and not name.startswith("auxiliary.")]
-    other = [name for name, w in state.items() if name not in own or own[name].shape != w.shape]
-    if lacking or other:
-        raise CheckpointError(
-            f"{source} holds another {part} than this recipe's (it lacks {lacking[:3] or 'nothing'}; does not fit: "
-            f"{other[:3] or 'nothing'}). A recipe and the one it starts from must have the same {part}."
-        )
-    target.load_state_dict(state, strict=False)
-
-
-def without_weights(spec: NetworkSpec) -> NetworkSpec:
-    """Return ``spec`` with every request for a weights file taken out."""
-    if spec.encoder is None:
-        return dataclasses.replace(spec, weights=None)
-    options = {key: value for key, value in spec.encoder.options.items() if key not in ("pretrained", "weights")}
-    return dataclasses.replace(spec, weights=None, encoder=EncoderSpec.of(spec.encoder.name, **options))
 
 
 def build_method(

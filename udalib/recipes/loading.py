@@ -18,7 +18,8 @@ from udalib.methods import Method
 from udalib.models import SegmentationNetwork
 from udalib.models.load import load_published
 from udalib.models.weight_files import find_weights
-from udalib.recipes.build import build_method, build_network
+from udalib.recipes.build import build_method
+from udalib.recipes.networks import build_network
 from udalib.recipes.overrides import apply_overrides
 from udalib.recipes.runner import from_record
 from udalib.recipes.specs import Recipe

@@ -22,8 +22,9 @@ from udalib.engine.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
 from udalib.models import SegmentationNetwork
-from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check, continue_from
+from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
 from udalib.recipes.datasets import WORLD
+from udalib.recipes.networks import continue_from
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.serialise import fingerprint, from_plain, to_plain
 from udalib.recipes.specs import Recipe

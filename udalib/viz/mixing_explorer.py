@@ -14,8 +14,9 @@ from torch import Tensor
 from udalib.core.draws import Draws
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
-from udalib.ops import PseudoLabels, choose_half, class_mask, cow_mask, cut_mask, present_classes, pseudo_labels
+from udalib.ops import PseudoLabels, choose_half, class_mask, present_classes, pseudo_labels
 from udalib.ops.augmentation import StrongAugmentation
+from udalib.ops.mixing import RANDOM_MASKS
 from udalib.viz.explorers import Choice, Control, Explorer, Several, Slider, Stops
 from udalib.viz.inputs import Segment, as_float, as_label, check_images, run_model
 from udalib.viz.labels import present_ids
@@ -148,7 +149,7 @@ def mixing_mask(
     """
     size = (label.shape[0], label.shape[1])
     if kind != "class":
-        return (cut_mask if kind == "cut" else cow_mask)(size, draws)[0], {"cut": "a box", "cow": "spots"}[kind]
+        return RANDOM_MASKS[kind](size, draws)[0], {"cut": "a box", "cow": "spots"}[kind]
     present = present_classes(label[None])
     present[:, IGNORE_INDEX] = False
     chosen = choose_half(present, draws.noise(present.shape[1]))
