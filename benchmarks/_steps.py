@@ -20,7 +20,7 @@ from torch import nn
 from training import FP32, VARIANTS, Variant, measure, stepper, warm_up
 
 from udalib.core.files import write_json
-from udalib.engine.machine import describe_device, now, versions
+from udalib.engine.record.machine import describe_device, now, versions
 from udalib.engine.runtime import make_fabric
 from udalib.engine.setup import torch_settings
 from udalib.methods import Method, count_parameters

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from udalib.core.errors import UdalibError
-from udalib.engine.records import read_run
+from udalib.engine.record.reading import read_run
 from udalib.recipes import Recipe
-from udalib.recipes.records import read_entry
+from udalib.recipes.report.records import read_entry
 from udalib.recipes.runner import finished_results, from_record, record
 
 OUTSIDE = ("world", "start_fingerprint")

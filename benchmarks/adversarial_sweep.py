@@ -18,8 +18,8 @@ from _workers import Task, run_all, terminated_like_interrupted
 from effect import is_finished, task, with_starts
 
 from udalib.core.files import write_json
-from udalib.engine.machine import now, versions
-from udalib.engine.records import read_run
+from udalib.engine.record.machine import now, versions
+from udalib.engine.record.reading import read_run
 from udalib.recipes.runner import finished_results
 
 RESULT = Path(__file__).parent / "results" / "adversarial-sweep.json"

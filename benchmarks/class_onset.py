@@ -17,11 +17,11 @@ from typing import Any
 from _workers import Task, is_finished, is_stale, why_unfinished
 from effect import RESULTS, STALE, task
 
-from udalib.analysis.onset import ClassCurves, class_curves
+from udalib.analysis.runs.onset import ClassCurves, class_curves
 from udalib.core.errors import UdalibError
 from udalib.core.files import write_json
-from udalib.engine.machine import now, versions
-from udalib.engine.records import read_run
+from udalib.engine.record.machine import now, versions
+from udalib.engine.record.reading import read_run
 from udalib.recipes.runner import command as run_command
 
 RECIPES = ("streets/dacs", "streets/dacs-rcs")

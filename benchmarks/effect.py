@@ -3,7 +3,7 @@
     python benchmarks/effect.py streets-adversarial
     python benchmarks/effect.py --recipes streets/jitter streets/adabn --baseline streets/source-only --seeds 0 1 2
 
-The first form takes a set of the table below, the second any recipes. Every run is a process of its own with one
+The first form takes a registered comparison, the second any recipes. Every run is a process of its own with one
 thread, --jobs of them at a time. Resumable: runs that have finished are read, one that was stopped (Ctrl-C, a killed
 worker) goes on from its checkpoint, so the same command is repeated until it is done. The record is written after every
 run. Exit code 1 if a run failed; the record then holds those that finished and names the others.
@@ -13,130 +13,49 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from _workers import Task, is_finished, is_stale, run_all, terminated_like_interrupted, why_unfinished
 
-from udalib.analysis.comparison import effects_markdown, effects_over
+from udalib.analysis.runs.comparison import effects_markdown, effects_over
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import write_json
-from udalib.engine.machine import now, versions
-from udalib.engine.records import read_run
+from udalib.engine.record.machine import now, versions
+from udalib.engine.record.reading import read_run
 from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, read_entries, run_folder, summarise
-from udalib.recipes.report import to_dict
-from udalib.recipes.zoo.streets_self_training import LADDER
-
-
-@dataclass(frozen=True)
-class Set:
-    """Recipes that are measured together; ``what`` says in the record what the numbers are."""
-
-    recipes: tuple[str, ...]
-    baselines: tuple[str, ...]
-    seeds: tuple[int, ...]
-    what: str
-
+from udalib.recipes.comparisons import Comparison, get_comparison, list_comparisons
+from udalib.recipes.report.groups import to_dict
 
 STALE = "its folder holds a run of another version of the recipe; remove it or give another --runs"
 RESULTS = Path(__file__).parent / "results"
-CAMVID = (
-    "CamVid, 11 classes, mIoU in percent at 360 x 480. target: the 62 dusk test frames (day2dusk) or all 233 test "
-    "frames (streets2camvid); control: 171 test frames of another drive by day; source: held-out streets. Dusk "
-    "training and test frames are one drive. Nobody has published numbers for this set-up."
-)
-DUSK = "camvid-day2dusk/"
-PHOTOGRAPHS = ("source-only", "dacs", "dacs-rcs", "daformer", "mic")
-"""Rungs that are measured on photographs too, after their baseline."""
-
-SETS = {
-    "streets-adversarial": Set(
-        recipes=(
-            "streets/source-only",
-            "streets/jitter",
-            "streets/adabn",
-            "streets/adversarial-control",
-            "streets/adaptsegnet-single",
-            "streets/adaptsegnet-deep",
-            "streets/adaptsegnet-multi",
-            "streets/adaptsegnet-ls",
-            "streets/adaptsegnet-feature",
-            "streets/advent",
-            "streets/minent",
-        ),
-        baselines=("streets/source-only", "streets/adversarial-control"),
-        seeds=(0, 1, 2, 3, 4),
-        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style. "
-        "adversarial-control is the adversarial set-up with lambda = 0. These numbers say nothing about Cityscapes.",
-    ),
-    "streets-self-training": Set(
-        recipes=("streets/source-only", "streets/jitter", *(rung.name for rung in LADDER.values())),
-        baselines=("streets/source-only", "streets/jitter", "streets/dacs", "streets/dacs-rcs"),
-        seeds=(0, 1, 2, 3, 4),
-        what="The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style, student. "
-        "dacs-rcs-pretrained is daformer without the feature distance, mic-no-holes is mic without holes. These "
-        "numbers say nothing about Cityscapes.",
-    ),
-    "streets-hrda": Set(
-        recipes=("streets/hrda-control", "streets/hrda", "streets/mic-hrda"),
-        baselines=("streets/hrda-control", "streets/hrda"),
-        seeds=(0, 1, 2, 3, 4),
-        what="The embedded streets at 128 x 256, 19 classes, mIoU in percent on 200 validation images of each style, "
-        "student, batches of 4. hrda-control is DACS with Rare Class Sampling at half the resolution, scored at 128 x "
-        "256. These numbers say nothing about Cityscapes.",
-    ),
-    "camvid": Set(
-        recipes=(DUSK + "source-only", DUSK + "oracle", "streets2camvid/source-only"),
-        baselines=(DUSK + "source-only",),
-        seeds=(0, 1, 2),
-        what=CAMVID,
-    ),
-    "camvid-adversarial": Set(
-        recipes=tuple(
-            DUSK + name for name in ("source-only", "adversarial-control", "adaptsegnet-single", "advent", "minent")
-        ),
-        baselines=(DUSK + "source-only", DUSK + "adversarial-control"),
-        seeds=(0, 1, 2),
-        what=CAMVID,
-    ),
-    "camvid-self-training": Set(
-        recipes=tuple(DUSK + name for name in PHOTOGRAPHS),
-        baselines=(DUSK + "source-only", DUSK + "dacs"),
-        seeds=(0, 1, 2),
-        what=CAMVID,
-    ),
-    "streets2camvid-self-training": Set(
-        recipes=tuple("streets2camvid/" + name for name in PHOTOGRAPHS),
-        baselines=("streets2camvid/source-only", "streets2camvid/dacs"),
-        seeds=(0, 1, 2),
-        what=CAMVID,
-    ),
-}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line; what is not given comes from the set."""
+    known = list_comparisons()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set_name", nargs="?", choices=list(SETS), metavar="SET", help=f"one of {', '.join(SETS)}")
+    parser.add_argument("set_name", nargs="?", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--recipes", nargs="+")
     parser.add_argument("--baseline", nargs="+", action="extend", help="may be repeated; added to the recipes")
     parser.add_argument("--seeds", type=int, nargs="+")
-    parser.add_argument("--metric", nargs="+", default=["target/miou"], help="EVALUATION/KEY, higher is better")
+    parser.add_argument("--metric", nargs="+", help="EVALUATION/KEY, higher is better")
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="dotted overrides for every run")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
     parser.add_argument("--from-runs", action="store_true", help="train nothing, only read finished runs")
     parser.add_argument("--runs", type=Path, help="folder of the run folders; default $UDALIB_RUNS or runs")
-    parser.add_argument("--out", type=Path, help="default benchmarks/results/SET.json, or build/benchmarks/effect.json")
+    parser.add_argument("--out", type=Path, help="default benchmarks/results/NAME.json, build/benchmarks/effect.json")
     options = parser.parse_args(arguments)
     if not (options.set_name or options.recipes):
-        parser.error("name a set, or give --recipes and --baseline")
+        parser.error("name a comparison, or give --recipes and --baseline")
     if options.jobs < 1:
         parser.error(f"--jobs is {options.jobs}; give at least 1")
-    chosen = SETS.get(options.set_name, Set((), (), (0, 1, 2), ""))
-    options.what, options.default_seeds = chosen.what, list(chosen.seeds)
+    chosen = get_comparison(options.set_name) if options.set_name else Comparison("", (), (), (0, 1, 2), "")
+    options.what, options.default_seeds, options.default_metric = chosen.what, list(chosen.seeds), [chosen.metric]
+    options.metric = options.metric or options.default_metric
     usual = RESULTS / f"{options.set_name}.json" if options.set_name else Path("build/benchmarks/effect.json")
     options.out = options.out or usual
     options.seeds = list(dict.fromkeys(options.seeds or chosen.seeds))
@@ -151,7 +70,7 @@ def command(options: argparse.Namespace) -> str:
     words += ["--recipes", *options.recipes] if options.recipes else []
     words += ["--baseline", *options.baseline] if options.baseline else []
     words += ["--seeds", *map(str, options.seeds)] if options.seeds != options.default_seeds else []
-    words += ["--metric", *options.metric] if options.metric != ["target/miou"] else []
+    words += ["--metric", *options.metric] if options.metric != options.default_metric else []
     words += ["--preset", options.preset] if options.preset != "laptop" else []
     return " ".join([*words, *(["--set", *options.set] if options.set else [])])
 

@@ -25,8 +25,8 @@ from typing import Any
 import torch
 
 from udalib.core.files import write_json
-from udalib.engine.machine import now, versions
-from udalib.engine.records import read_run
+from udalib.engine.record.machine import now, versions
+from udalib.engine.record.reading import read_run
 from udalib.recipes import DatasetSpec, Options, Recipe, RunResult, execute, get_recipe, run_recipe
 
 HERE = Path(__file__).parent

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torchvision.models import segmentation
 
 from udalib.core.files import write_json
-from udalib.engine.machine import describe_device, now, versions
+from udalib.engine.record.machine import describe_device, now, versions
 from udalib.methods import count_parameters
 from udalib.models import create_encoder, create_network
 

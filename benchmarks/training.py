@@ -21,7 +21,7 @@ import torch
 
 from udalib.core.files import write_json
 from udalib.engine import OptimizerSpec, TrainConfig, build_optimizer
-from udalib.engine.machine import describe_device, now, versions
+from udalib.engine.record.machine import describe_device, now, versions
 from udalib.engine.runtime import FabricRuntime, make_fabric
 from udalib.engine.setup import prepare, to_channels_last, torch_settings
 from udalib.methods import Method, count_parameters

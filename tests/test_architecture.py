@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "ops": {"core"},
     "metrics": {"core"},
     "methods": {"core", "models", "ops"},
-    "engine": {"core", "metrics", "data"},
+    "engine": {"core", "metrics", "data", "ops"},
     "recipes": LOWER - {"recipes"},
     "analysis": LOWER,
     "viz": LOWER | {"analysis"},

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from udalib.cli import main
-from udalib.engine.checkpoint import load_weights
+from udalib.engine.record.checkpoint import load_weights
 from udalib.engine.stop import RunInterrupted
 from udalib.recipes import RECIPES, Options, apply_overrides, get_recipe
 

@@ -13,7 +13,7 @@ from udalib.methods import METHODS, Method
 from udalib.ops import cross_entropy, resize
 from udalib.recipes import get_recipe, run_recipe
 from udalib.recipes.registry import RECIPES, register
-from udalib.recipes.specs import MethodSpec
+from udalib.recipes.spec.specs import MethodSpec
 
 NAME = "toy/consistent"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from udalib.analysis.comparison import effects_markdown
-from udalib.analysis.sweeps import load_sweep
+from udalib.analysis.runs.comparison import effects_markdown
+from udalib.analysis.runs.sweeps import load_sweep
 from udalib.cli.app import run_command
 from udalib.recipes import get_recipe, parse_assignments
 from udalib.viz import sensitivity_sentence

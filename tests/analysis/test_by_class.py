@@ -3,7 +3,7 @@
 import pytest
 
 from udalib import viz
-from udalib.analysis.by_class import class_effects, class_values
+from udalib.analysis.runs.by_class import class_effects, class_values
 
 
 def group(recipe, seeds, **classes):

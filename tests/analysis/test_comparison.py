@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from udalib.analysis.comparison import effects_markdown, effects_over, same_test
+from udalib.analysis.runs.comparison import effects_markdown, effects_over, same_test
 from udalib.recipes import Entry, get_recipe, summarise
-from udalib.recipes.report import to_dict
+from udalib.recipes.report.groups import to_dict
 
 BASE = "streets/source-only"
 RECIPES = {n: get_recipe(n) for n in (BASE, "streets/jitter", "streets/adabn", "camvid-day2dusk/oracle")}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from udalib.analysis.ladder import effect_between, seed_scores
+from udalib.analysis.runs.ladder import effect_between, seed_scores
 
 
 def group(recipe, scores):

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from udalib.analysis import measured as module
-from udalib.analysis.measured import COMMANDS, class_scores, find_effect, find_measured, measured
+import udalib
+from udalib.analysis.runs.measured import SCRIPTS, class_scores, command_of, find_effect, find_measured, measured
 from udalib.core.errors import UnknownNameError
+from udalib.recipes.comparisons import list_comparisons
 
 RECORD = {
     "groups": [
@@ -27,7 +28,7 @@ RECORD = {
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A package without a checkout around it, and a working directory two levels below ``tmp_path``."""
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "site" / "udalib" / "analysis" / "measured.py"))
+    monkeypatch.setattr(udalib, "__file__", str(tmp_path / "site" / "udalib" / "__init__.py"))
     folder = tmp_path / "work" / "notebooks"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -44,7 +45,7 @@ def write(place):
 def test_an_absent_record_names_its_command(elsewhere, capsys):
     assert find_measured("adversarial-sweep") is None
     assert measured("adversarial-sweep") is None
-    assert COMMANDS["adversarial-sweep"] in capsys.readouterr().out
+    assert command_of("adversarial-sweep") in capsys.readouterr().out
 
 
 def test_a_record_above_the_working_directory_is_found(elsewhere, capsys):
@@ -66,8 +67,8 @@ def test_an_unknown_record_lists_the_known():
 
 
 def test_commands_name_files_of_the_checkout(request):
-    for command in COMMANDS.values():
-        assert (request.config.rootpath / command.split()[1]).is_file()
+    for name in (*SCRIPTS, *list_comparisons()):
+        assert (request.config.rootpath / command_of(name).split()[1]).is_file()
 
 
 def test_class_scores_are_one_dictionary_a_seed():

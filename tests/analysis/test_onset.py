@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from udalib.analysis.onset import ClassCurves, class_curves, curves_of, early_and_late, onset_correlation
+from udalib.analysis.runs.onset import ClassCurves, class_curves, curves_of, early_and_late, onset_correlation
 from udalib.core.errors import ConfigError, DataError
 from udalib.recipes import run_recipe
 

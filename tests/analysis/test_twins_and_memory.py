@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from udalib.analysis.memory import pass_cost
+from udalib.analysis.networks.memory import pass_cost
 from udalib.analysis.twins import CLASSES, twin_scenes
 from udalib.core.errors import ConfigError
 

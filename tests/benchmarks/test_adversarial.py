@@ -8,7 +8,7 @@ import torch
 from _steps import PEER
 
 from udalib.engine import OptimizerSpec, build_optimizer
-from udalib.engine.optim import Rule
+from udalib.engine.optim.build import Rule
 
 TINY = ["--tiny", "--device", "cpu", "--rounds", "2", "--steps", "1", "--warmup", "1"]
 

@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
-from udalib.analysis.measured import COMMANDS
-from udalib.analysis.onset import class_curves, curves_of
+from udalib.analysis.runs.measured import command_of
+from udalib.analysis.runs.onset import class_curves, curves_of
 from udalib.recipes import list_recipes, parse_assignments, run_recipe
 
 NAME = "streets/source-only"
@@ -80,7 +80,7 @@ def test_wrong_names_end_with_a_message(class_onset, tmp_path, capsys):
 
 def test_its_recipes_are_followed_and_its_command_is_what_notebooks_show(class_onset):
     options = class_onset.parse([])
-    assert class_onset.command(options) == COMMANDS["streets-onset"]
+    assert class_onset.command(options) == command_of("streets-onset")
     assert set(class_onset.RECIPES) <= set(list_recipes())
     for name in class_onset.RECIPES:
         train = class_onset.task(options, name, 0).recipe.train

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from udalib.recipes import list_recipes, parse_assignments, run_recipe
+from udalib.recipes.comparisons import get_comparison, list_comparisons
 
 BASE, OTHER, ABSENT = "streets/source-only", "streets/jitter", "camvid-day2dusk/source-only"
 SIZES = [f"{place}.dataset.size=32,64" for place in ("streams.source", "evaluations.target", "evaluations.source")]
@@ -137,7 +138,8 @@ def test_a_failed_start_leaves_an_earlier_record_alone(effect, tmp_path):
 
 
 def test_sets_name_recipes_that_exist_and_their_command_is_short(effect):
-    for name, chosen in effect.SETS.items():
+    for name in list_comparisons():
+        chosen = get_comparison(name)
         options = effect.parse([name])
         assert effect.command(options) == f"python benchmarks/effect.py {name}"
         assert options.out == Path(effect.__file__).parent / "results" / f"{name}.json"

@@ -61,7 +61,7 @@ normalised = trained.normalise(street[None] / 255)
     "sweep": f"""
 from udalib import viz
 from udalib.analysis import load_sweep
-explorer = viz.SweepExplorer(load_sweep({str(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")!r}))
+explorer = SweepExplorer(load_sweep({str(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")!r}))
 """,
     "verdict": STREETS
     + """
@@ -71,21 +71,21 @@ def judge(scale):
         return (image.mean(0) * 10).long(), torch.sigmoid(scale * (cells - 0.5))
     return say
 images = [sample["image"] / 255 for sample in samples]
-explorer = viz.VerdictExplorer(judge(20), judge(3), images, space, receptive_field=22)
+explorer = VerdictExplorer(judge(20), judge(3), images, space, receptive_field=22)
 """,
     "entropy": STREETS
     + MODEL
     + """
 sharp, dull = (lambda image, m=model(s): m(image[None]).softmax(1)[0] for s in (6, 1))
-explorer = viz.EntropyExplorer({"sharp": sharp, "dull": dull}, samples)
+explorer = EntropyExplorer({"sharp": sharp, "dull": dull}, samples)
 """,
     "mixing": STREETS
     + """
 sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
-explorer = viz.MixingExplorer(sources, samples, space)
+explorer = MixingExplorer(sources, samples, space)
 """,
     "rare classes": """
-from udalib.viz.rare_class_explorer import Collection, RareClassExplorer
+from udalib.viz.daformer.rare_class_explorer import Collection, RareClassExplorer
 from udalib.world import Streets
 styles = {style: Collection.of_dataset(Streets(style, length=12, size=(64, 128))) for style in ("source", "target")}
 explorer = RareClassExplorer(styles)
@@ -93,16 +93,16 @@ explorer = RareClassExplorer(styles)
     "masking": STREETS
     + MODEL
     + """
-explorer = viz.MaskingExplorer({"sharp": model(6), "dull": model(1)}, samples, space)
+explorer = MaskingExplorer({"sharp": model(6), "dull": model(1)}, samples, space)
 """,
     "pseudo labels": STREETS
     + """
 truth = torch.stack([sample["label"] for sample in samples])
 def teacher(scale):
-    probabilities = viz.stand_in_logits(truth, space.num_classes, scale=scale).softmax(1)
+    probabilities = stand_in_logits(truth, space.num_classes, scale=scale).softmax(1)
     confidence, prediction = probabilities.max(1)
-    return viz.TeacherOutput(confidence, prediction, truth)
-explorer = viz.PseudoLabelExplorer({0.0: teacher(16), 0.9: teacher(8), 0.99: teacher(4)}, space)
+    return TeacherOutput(confidence, prediction, truth)
+explorer = PseudoLabelExplorer({0.0: teacher(16), 0.9: teacher(8), 0.99: teacher(4)}, space)
 """,
     "detail box": STREETS
     + """
@@ -110,16 +110,16 @@ from udalib.recipes import get_recipe
 from udalib.recipes.networks import build_network
 torch.manual_seed(0)
 network = build_network(get_recipe("streets/hrda", "quick").network, space.num_classes).eval()
-explorer = viz.DetailExplorer(network, samples, space)
+explorer = DetailExplorer(network, samples, space)
 """,
     "feature distance": STREETS
     + """
-explorer = viz.FeatureDistanceExplorer(samples, space)
+explorer = FeatureDistanceExplorer(samples, space)
 """,
     "feature distance given": STREETS
     + """
 maps = [sample["image"].float().mean(0)[::8, ::8] / 255 for sample in samples]
-explorer = viz.FeatureDistanceExplorer(samples, space, distances={"before": maps, "after": [m / 2 for m in maps]})
+explorer = FeatureDistanceExplorer(samples, space, distances={"before": maps, "after": [m / 2 for m in maps]})
 """,
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"

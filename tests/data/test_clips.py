@@ -3,7 +3,7 @@ import torch
 
 from udalib.core.errors import DataError
 from udalib.data import Clips, Draws, HorizontalFlip, RandomCrop, Stream, create_dataset
-from udalib.data.clips import frame_key
+from udalib.data.sets.clips import frame_key
 
 
 def test_clips_stay_within_gapless_runs(mini):

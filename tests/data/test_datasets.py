@@ -6,8 +6,8 @@ import pytest
 
 from udalib.core.errors import DataError, UnknownNameError
 from udalib.data import DATASETS, create_dataset, label_space, label_space_names, manifest, manifest_names, mapping
-from udalib.data.datasets import from_manifest
-from udalib.data.manifests import manifest_folder
+from udalib.data.sets.manifests import manifest_folder
+from udalib.data.sets.registry import from_manifest
 
 REAL = [n for n in DATASETS if n != "folder"]
 TRAIN_IDS = {0: 0, 13: 13, 18: 18, 255: 255}

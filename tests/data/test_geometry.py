@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from udalib.data import Draws, HorizontalFlip, Pad, RandomCrop, Resize
-from udalib.data.geometry import crop, crop_each, fitted_size, hflip, nearest_indices, pad, resize, resize_bilinear
+from udalib.data.transforms.geometry import (
+    crop,
+    crop_each,
+    fitted_size,
+    hflip,
+    nearest_indices,
+    pad,
+    resize,
+    resize_bilinear,
+)
 
 
 def coordinates(batch=3, height=10, width=14):

@@ -21,7 +21,7 @@ from udalib.data import (
     Stream,
     class_probabilities,
 )
-from udalib.data.rare_class import candidates, select
+from udalib.data.sampling.rare_class import candidates, select
 from udalib.data.stream import RECROPS
 
 COUNTS = st.lists(st.dictionaries(st.integers(0, 18), st.integers(1, 10**6)), min_size=1, max_size=6)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data import label_space
-from udalib.data.reading import FileError, read_ids, read_image
+from udalib.data.sets.reading import FileError, read_ids, read_image
 
 SPACE = label_space("cityscapes19")
 

@@ -8,7 +8,7 @@ import torch
 
 from udalib.core.errors import DataError
 from udalib.data import ClassStatistics, compute_class_statistics, create_dataset
-from udalib.data.stats import BY_CLASS, BY_FILE, JOURNAL, PER_IMAGE
+from udalib.data.sampling.stats import BY_CLASS, BY_FILE, JOURNAL, PER_IMAGE
 
 
 class Labels:

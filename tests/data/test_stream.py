@@ -7,8 +7,8 @@ import torch
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data import ColorJitter, HorizontalFlip, RandomCrop, Resize, Stream, collate
-from udalib.data.files import FileError
-from udalib.data.samplers import SequentialSampler
+from udalib.data.sampling.samplers import SequentialSampler
+from udalib.data.sets.files import FileError
 
 
 class Numbered:

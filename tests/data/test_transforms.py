@@ -17,7 +17,7 @@ from udalib.data import (
     Resize,
     ValidMargins,
 )
-from udalib.data.transforms import varied
+from udalib.data.transforms.spatial import varied
 from udalib.ops.photometric import blur, jitter, kernel_length
 
 

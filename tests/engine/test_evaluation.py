@@ -12,8 +12,8 @@ import torch
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space, mapping
-from udalib.engine.evaluation import Member, SegmentationEvaluator
-from udalib.engine.inference import Sliding
+from udalib.engine.evaluation.inference import Sliding
+from udalib.engine.evaluation.segmentation import Member, SegmentationEvaluator
 from udalib.metrics import confusion_matrix
 
 SPACE = label_space("cityscapes19")

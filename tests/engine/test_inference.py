@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udalib.core.errors import ConfigError
-from udalib.engine.inference import Sliding, Whole, resize_logits
+from udalib.engine.evaluation.inference import Sliding, Whole, resize_logits
 
 sides = st.integers(1, 24)
 

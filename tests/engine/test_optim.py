@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.engine.optim import OptimizerSpec, Rule, Settings, build_optimizer, set_learning_rates
-from udalib.engine.repeated_sgd import RepeatedSGD
-from udalib.engine.schedules import Poly
+from udalib.engine.optim.build import OptimizerSpec, Rule, Settings, build_optimizer, set_learning_rates
+from udalib.engine.optim.repeated_sgd import RepeatedSGD
+from udalib.engine.optim.schedules import Poly
 
 DAFORMER = (Rule("head", lr_mult=10), Rule("pos_block", decay_mult=0), Rule("norm", decay_mult=0))
 

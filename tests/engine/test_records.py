@@ -13,8 +13,8 @@ import torch
 
 from udalib.core.errors import UdalibError
 from udalib.engine import Run, find_runs, read_metrics, read_run
-from udalib.engine.checkpoint import differences
-from udalib.engine.logs import LogWindow
+from udalib.engine.record.checkpoint import differences
+from udalib.engine.record.logs import LogWindow
 
 
 def make(folder, end=None):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udalib.core.errors import ConfigError
-from udalib.engine.schedules import Constant, Poly, WarmupPoly
+from udalib.engine.optim.schedules import Constant, Poly, WarmupPoly
 
 totals = st.integers(1, 10**6)
 

@@ -151,6 +151,8 @@ def test_any_other_error_marks_the_run_failed_and_resume_goes_on(toy, tmp_path):
 
 def test_best_weights_follow_the_monitor(toy, tmp_path):
     class Falling:
+        score = "miou"
+
         def __init__(self):
             self.calls = 0
 
@@ -271,7 +273,7 @@ def test_a_read_only_folder_and_a_full_disk_name_the_file(toy, tmp_path, monkeyp
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_under_the_metrics_names_the_file(tmp_path):
-    from udalib.engine.logs import MetricsFile
+    from udalib.engine.record.logs import MetricsFile
 
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(

@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import udalib.engine.recorder as recorder
+import udalib.engine.record.recorder as recorder
 from udalib.core.types import Batch, Logs, Sample
 from udalib.data import Stream
 from udalib.engine import Poly, Run, RunInterrupted, TrainConfig, Trainer
-from udalib.engine.logs import MetricsFile
+from udalib.engine.record.logs import MetricsFile
 from udalib.methods import Supervised
 
 CLASSES = 3
@@ -50,6 +50,8 @@ class ToyStreets:
 
 class Accuracy:
     """An evaluator: pixel accuracy on the first images, called miou because that is what the trainer monitors."""
+
+    score = "miou"
 
     def evaluate(self, predict: Any, device: torch.device, fabric: Any = None) -> dict[str, Any]:
         samples = [ToyStreets()[i] for i in range(8)]

@@ -14,9 +14,9 @@ from PIL import Image
 from udalib.cli import main
 from udalib.models import create_network
 from udalib.recipes import RunResult, get_recipe
-from udalib.recipes.options import Options
-from udalib.recipes.predictions import core_name
-from udalib.recipes.specs import DatasetSpec
+from udalib.recipes.apply.predictions import core_name
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import DatasetSpec
 
 
 def write(town: Any, pattern: str = "{}_leftImg8bit.png", size: tuple[int, int] | None = None) -> Path:

@@ -13,11 +13,11 @@ from PIL import Image
 
 from udalib.cli import main
 from udalib.data import label_space
-from udalib.engine.inference import resize_logits
+from udalib.engine.evaluation.inference import resize_logits
 from udalib.methods import Supervised
 from udalib.models import SegmentationNetwork, create_network
 from udalib.recipes import RunResult, get_recipe
-from udalib.recipes.model import Model, load_model
+from udalib.recipes.apply.model import Model, load_model
 
 CPU = torch.device("cpu")
 IMAGE_SIZE = (48, 104)
@@ -154,7 +154,7 @@ def test_a_method_that_predicts_with_more_than_its_network_is_asked_itself(
     trained: RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_model(trained.folder, CPU).network is not None
-    monkeypatch.setattr("udalib.recipes.loading.build_method", lambda recipe, pretrained: _teacher(recipe))
+    monkeypatch.setattr("udalib.recipes.apply.loading.build_method", lambda recipe, pretrained: _teacher(recipe))
     model = load_model(trained.folder, CPU)
     assert model.network is None
     assert not model.gives_raw_logits(True)

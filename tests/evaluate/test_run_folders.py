@@ -16,10 +16,10 @@ from udalib.cli import main
 from udalib.core.errors import ConfigError
 from udalib.methods import Supervised
 from udalib.recipes import RunResult
-from udalib.recipes.evaluate import choose_evaluation
-from udalib.recipes.evaluation_text import render_evaluation
-from udalib.recipes.loading import is_run
-from udalib.recipes.model import Model, load_model
+from udalib.recipes.apply.evaluate import choose_evaluation
+from udalib.recipes.apply.evaluation_text import render_evaluation
+from udalib.recipes.apply.loading import is_run
+from udalib.recipes.apply.model import Model, load_model
 
 CPU = torch.device("cpu")
 

@@ -14,10 +14,10 @@ from published_names import official_view
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from udalib.engine.optim import OptimizerSpec, Rule, build_optimizer, set_learning_rates
-from udalib.engine.schedules import Poly
+from udalib.engine.optim.build import OptimizerSpec, Rule, build_optimizer, set_learning_rates
+from udalib.engine.optim.schedules import Poly
 from udalib.methods import LocalRuntime
-from udalib.methods.alignment import Alignment
+from udalib.methods.shared.alignment import Alignment
 
 FLIPS = 0.05  # relative L2 of a discriminator's first layer: units that change sign at rounding, 0.02 between threads
 

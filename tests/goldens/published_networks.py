@@ -8,13 +8,13 @@ from torch import nn
 
 from udalib.core.errors import ConfigError
 from udalib.models import InputStats, create_encoder
+from udalib.models.encoders.resnet import ResNet
 from udalib.models.heads.daformer import DAFormerHead
 from udalib.models.heads.dlv2 import DLV2Head
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
 from udalib.models.hrda import attention_decoder
 from udalib.models.multi_resolution import MultiResolutionNetwork
-from udalib.models.resnet import ResNet
 
 NORMALISED = InputStats((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 """Statistics of a network whose input is normalised already."""

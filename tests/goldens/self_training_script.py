@@ -11,7 +11,7 @@ from harness import Case
 from torch import Tensor
 
 from udalib.methods.daformer import DAFormer
-from udalib.methods.labelled import Labelled
+from udalib.methods.shared.labelled import Labelled
 from udalib.ops import block_mask, class_mask, mask_images, pseudo_labels
 from udalib.ops.augmentation import Choices, augment
 from udalib.ops.scales import Box

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from udalib.core.errors import ConfigError
 from udalib.methods import LocalRuntime, create_method
-from udalib.methods.alignment import weighted
+from udalib.methods.shared.alignment import weighted
 from udalib.ops import class_ratio_loss, resize, self_information
 
 ADVERSARIAL = ("adaptsegnet", "advent")

@@ -14,7 +14,7 @@ from udalib.engine import ClassificationEvaluator
 from udalib.methods import create_method
 from udalib.methods.classification import Classification
 from udalib.models import create_network
-from udalib.recipes.tasks import TASKS
+from udalib.recipes.spec.tasks import TASKS
 
 SPACE = custom_space("colours", ["red", "green", "blue"])
 

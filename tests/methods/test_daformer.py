@@ -9,7 +9,7 @@ import torch
 
 from udalib.core.errors import ConfigError
 from udalib.methods.daformer import Reference
-from udalib.methods.labelled import Labelled, Pass
+from udalib.methods.shared.labelled import Labelled, Pass
 from udalib.ops import THINGS, feature_distance, thing_mask
 
 ALONE = {"threshold": 1.0, "mix": "none", "jitter_probability": 0.0, "blur_probability": 0.0}

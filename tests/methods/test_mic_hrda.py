@@ -9,8 +9,8 @@ from udalib.core.errors import ConfigError
 from udalib.methods import METHODS, LocalRuntime, Method
 from udalib.methods.daformer import DAFormer
 from udalib.methods.hrda import HRDA
-from udalib.methods.labelled import Labelled, pixel_weight
 from udalib.methods.mic import MIC, MICHRDA, MaskedConsistency
+from udalib.methods.shared.labelled import Labelled, pixel_weight
 from udalib.models import CAFFE
 from udalib.ops import cross_entropy, mask_images, pseudo_labels, resize
 

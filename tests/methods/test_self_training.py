@@ -12,7 +12,7 @@ from torch import nn
 
 from udalib.core.errors import ConfigError
 from udalib.methods import LocalRuntime
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.teacher import Teacher
 from udalib.ops import cross_entropy, pseudo_labels, resize
 
 NAMES = ("dacs", "daformer", "hrda", "mic", "mic-hrda")

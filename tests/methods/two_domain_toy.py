@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from udalib.core.types import Batch, Sample
 from udalib.data import Stream
 from udalib.engine import Poly, Run, TrainConfig, Trainer, load_checkpoint
-from udalib.engine.checkpoint import Checkpoint
+from udalib.engine.record.checkpoint import Checkpoint
 from udalib.methods import create_method
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.models.network import SegmentationNetwork

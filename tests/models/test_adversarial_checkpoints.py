@@ -13,10 +13,10 @@ from udalib.core.errors import CheckpointError
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.methods.advent import AdvEnt
 from udalib.models import create_network
-from udalib.models.load import load_published
 from udalib.models.network import SegmentationNetwork
-from udalib.recipes.network_specs import NetworkSpec, WeightsSpec
+from udalib.models.weights.load import load_published
 from udalib.recipes.networks import build_network
+from udalib.recipes.spec.network_specs import NetworkSpec, WeightsSpec
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}

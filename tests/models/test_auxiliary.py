@@ -8,8 +8,8 @@ import torch
 from udalib.core.errors import ConfigError
 from udalib.models import create_network
 from udalib.models.auxiliary import AuxiliaryHead, attach_auxiliary
-from udalib.recipes.network_specs import NetworkSpec
 from udalib.recipes.networks import build_network
+from udalib.recipes.spec.network_specs import NetworkSpec
 
 IMAGES = torch.rand(2, 3, 33, 47, generator=torch.Generator().manual_seed(0))
 

@@ -10,14 +10,14 @@ from udalib.core.errors import ConfigError
 from udalib.models import create_decoder, create_encoder, create_network, list_encoders, list_networks
 from udalib.models.deeplab_v2 import DeepLabV2, DeepLabV2VGG, MultiRateClassifier
 from udalib.models.discriminator import FCDiscriminator
+from udalib.models.encoders.resnet import ResNet, resnet101_caffe_d8
 from udalib.models.heads.danet import ChannelAttention, DAHead, PositionAttention
 from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead
 from udalib.models.heads.dlv2 import DLV2Head
 from udalib.models.heads.isanet import ISAHead
-from udalib.models.load import load_published
-from udalib.models.named_cnn import deeplab_v3plus
+from udalib.models.named import deeplab_v3plus
 from udalib.models.norm import batch_norms
-from udalib.models.resnet import ResNet, resnet101_caffe_d8
+from udalib.models.weights.load import load_published
 
 
 def on_meta(build, *args, **kwargs):

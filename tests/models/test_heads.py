@@ -8,9 +8,9 @@ from torch import nn
 
 from udalib.core.errors import UnknownNameError
 from udalib.models import DAFormerHead, SegFormerHead, UPerHead
-from udalib.models.blocks import ASPP, ConvNormAct, LinearEmbedding
+from udalib.models.heads.blocks import ASPP, ConvNormAct, LinearEmbedding
 from udalib.models.heads.daformer import FUSIONS
-from udalib.models.isa import ISALayer, RelationBlock, interlaced_attention
+from udalib.models.heads.isa import ISALayer, RelationBlock, interlaced_attention
 from udalib.ops.resize import resize
 
 IN_CHANNELS = (4, 6, 8, 10)

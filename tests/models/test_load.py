@@ -11,9 +11,9 @@ from torch import nn
 
 from udalib.core.errors import CheckpointError
 from udalib.models import create_network
-from udalib.models.load import load_published
-from udalib.models.mit import MiTConfig, MixTransformer
-from udalib.models.weight_files import read_file
+from udalib.models.encoders.mit import MiTConfig, MixTransformer
+from udalib.models.weights.files import read_file
+from udalib.models.weights.load import load_published
 
 
 class Small(nn.Module):

@@ -12,7 +12,7 @@ from torch import nn
 
 from udalib.core.errors import ConfigError
 from udalib.models import MIT_CONFIGS, MiTConfig, MixTransformer, create_encoder
-from udalib.models.mit_blocks import Attention, DropPath, feature_map, tokens
+from udalib.models.encoders.mit_blocks import Attention, DropPath, feature_map, tokens
 
 TINY = MiTConfig((8, 16, 40, 64), (2, 1, 1, 1))
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.engine.inference import Sliding, resize_logits
+from udalib.engine.evaluation.inference import Sliding, resize_logits
 from udalib.models import InputStats, MultiResolutionNetwork, at_two_scales, create_network, load_published
 from udalib.models.auxiliary import attach_auxiliary
 from udalib.models.hrda import attention_decoder
@@ -21,7 +21,7 @@ from udalib.recipes import DecoderSpec, EncoderSpec, MultiResolutionSpec, Networ
 from udalib.recipes.build import check
 from udalib.recipes.networks import build_network
 from udalib.recipes.registry import get_recipe
-from udalib.recipes.serialise import from_plain, to_plain
+from udalib.recipes.spec.serialise import from_plain, to_plain
 
 SMALL = {"channels": 8, "embed_dims": 8}
 PAIRS = {  # decoder, encoder, options of the decoder, stride of the logits

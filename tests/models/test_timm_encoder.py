@@ -13,10 +13,10 @@ from torch import nn
 from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
 from udalib.core.paths import weights_root
 from udalib.models import HALF, IMAGENET, InputStats, create_encoder, create_network
-from udalib.models.load import load_published
+from udalib.models.encoders.timm_encoder import TimmEncoder
+from udalib.models.encoders.timm_weights import PRETRAINED
 from udalib.models.norm import batch_norms
-from udalib.models.timm_encoder import TimmEncoder
-from udalib.models.timm_weights import PRETRAINED
+from udalib.models.weights.load import load_published
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.models import create_encoder, create_network
-from udalib.models.vit_pyramid import Pyramid, ViTPyramid
+from udalib.models.encoders.vit_pyramid import Pyramid, ViTPyramid
 
 SMALL = {
     "vit_small_patch14_dinov2": {"embed_dim": 48, "num_heads": 2},

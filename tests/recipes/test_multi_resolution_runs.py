@@ -11,10 +11,10 @@ import torch
 from udalib.cli import main
 from udalib.models import MultiResolutionNetwork
 from udalib.recipes import DecoderSpec, EncoderSpec, MultiResolutionSpec, NetworkSpec, RunResult, run_recipe
+from udalib.recipes.apply.model import load_model
+from udalib.recipes.apply.predictor import load_predictor
 from udalib.recipes.build import build_stream
-from udalib.recipes.model import load_model
-from udalib.recipes.predictor import load_predictor
-from udalib.recipes.specs import DatasetSpec, StreamSpec, TransformSpec
+from udalib.recipes.spec.specs import DatasetSpec, StreamSpec, TransformSpec
 
 NETWORK = NetworkSpec.pair(
     EncoderSpec.of("streets"),

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import pytest
 
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.recipes.options import Options
-from udalib.recipes.overrides import apply_overrides, convert, parameter_paths, parse_assignments
-from udalib.recipes.parts import Part
-from udalib.recipes.serialise import difference, fingerprint, flatten, from_plain, to_plain
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.overrides import apply_overrides, convert, parameter_paths, parse_assignments
+from udalib.recipes.spec.parts import Part
+from udalib.recipes.spec.serialise import difference, fingerprint, flatten, from_plain, to_plain
 
 
 def _blur(sigma: float = 1.0, size: tuple[int, int] = (3, 3), mode: Literal["same", "valid"] = "same") -> str:

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import pytest
 
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.recipes.overrides import apply_overrides
-from udalib.recipes.parts import option_types, parameters_of
-from udalib.recipes.specs import MethodSpec
+from udalib.recipes.spec.overrides import apply_overrides
+from udalib.recipes.spec.parts import option_types, parameters_of
+from udalib.recipes.spec.specs import MethodSpec
 
 OWN = {
     "dacs": {"alpha", "threshold", "weighting", "mix", "official", "predict_with", "ignore_top"},

@@ -6,11 +6,11 @@ import pytest
 
 from udalib.core.errors import DataError
 from udalib.data import SegmentationFolder, custom_space
-from udalib.data.stats import PER_IMAGE, compute_class_statistics, count_classes
-from udalib.data.stats_cache import cached_statistics, statistics_folder
+from udalib.data.sampling.stats import PER_IMAGE, compute_class_statistics, count_classes
+from udalib.data.sampling.stats_cache import cached_statistics, statistics_folder
 from udalib.recipes.build import build_stream
-from udalib.recipes.datasets import First, in_label_space
-from udalib.recipes.specs import DatasetSpec, SamplerSpec, StreamSpec
+from udalib.recipes.spec.datasets import First, in_label_space
+from udalib.recipes.spec.specs import DatasetSpec, SamplerSpec, StreamSpec
 from udalib.world import Streets
 
 SIZE = (32, 64)
@@ -38,7 +38,7 @@ def test_streets_are_counted_once_and_kept(monkeypatch):
     assert sampler.statistics == count_classes(streets)
     assert [file for file, _ in sampler.statistics.images] == [streets[i]["name"] for i in range(12)]
     assert kept() == [PER_IMAGE]
-    monkeypatch.setattr("udalib.data.stats_cache.count_classes", lambda *a, **k: pytest.fail("counted again"))
+    monkeypatch.setattr("udalib.data.sampling.stats_cache.count_classes", lambda *a, **k: pytest.fail("counted again"))
     again = build_stream(spec(), "cityscapes19", 0).sampler
     assert again.statistics == sampler.statistics
     assert again.indices(0, 20) == sampler.indices(0, 20)
@@ -96,7 +96,7 @@ def files(root, ids, labels, space="cityscapes19"):
 
 
 def test_label_files_are_counted_without_decoding_images_and_again_when_they_change(tmp_path, monkeypatch):
-    monkeypatch.setattr("udalib.data.files.read_image", lambda path: pytest.fail("an image was decoded"))
+    monkeypatch.setattr("udalib.data.sets.files.read_image", lambda path: pytest.fail("an image was decoded"))
     dataset = files(tmp_path, None, [3, 18])
     limited = First(in_label_space(dataset, "camvid11"), 2)
     assert len(cached_statistics(limited).images) == 2

@@ -32,7 +32,7 @@ from udalib.recipes import (
 from udalib.recipes.build import build_schedules, check
 from udalib.recipes.networks import build_network, without_weights
 from udalib.recipes.runner import from_record, record, run_folder
-from udalib.recipes.serialise import to_plain
+from udalib.recipes.spec.serialise import to_plain
 
 NAMES = list_recipes()
 

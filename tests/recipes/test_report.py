@@ -14,7 +14,7 @@ import pytest
 
 from udalib.core.errors import DataError, UnknownNameError
 from udalib.recipes import read_entries, render, summarise
-from udalib.recipes.report import Report
+from udalib.recipes.report.groups import Report
 
 PUBLISHED = [{"value": 45.6, "metric": "target/miou", "source": "a paper", "note": "three seeds"}]
 

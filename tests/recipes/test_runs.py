@@ -16,7 +16,7 @@ from PIL import Image
 from udalib.core.errors import CheckpointError, ConfigError, DataError
 from udalib.engine.stop import RunInterrupted
 from udalib.recipes import RunResult, read_entries, render, run_recipe, summarise
-from udalib.recipes.predictor import find_images, load_predictor, predict_files
+from udalib.recipes.apply.predictor import find_images, load_predictor, predict_files
 
 TINY = {
     "train.iterations": 2,

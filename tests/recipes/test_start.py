@@ -14,14 +14,14 @@ import torch
 
 from udalib.core.errors import CheckpointError, ConfigError, UnknownNameError
 from udalib.core.seeding import derive_seed
-from udalib.engine.checkpoint import load_weights
+from udalib.engine.record.checkpoint import load_weights
 from udalib.methods import Supervised
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.recipes import RECIPES, Recipe, execute, get_recipe, list_recipes, run_recipe
 from udalib.recipes.build import check
 from udalib.recipes.networks import build_network
 from udalib.recipes.runner import from_record, record, run_folder
-from udalib.recipes.specs import DecoderSpec, EncoderSpec, NetworkSpec, StartSpec
+from udalib.recipes.spec.specs import DecoderSpec, EncoderSpec, NetworkSpec, StartSpec
 
 SOURCE, ADAPTED = "tests/start-source", "tests/start-adapted"
 PRETRAINED, FROM_ENCODER = "tests/start-things", "tests/start-from-encoder"

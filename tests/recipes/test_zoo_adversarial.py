@@ -13,7 +13,7 @@ from torch import Tensor
 
 from udalib.core.errors import CheckpointError, ConfigError
 from udalib.data import label_space
-from udalib.engine.optim import OptimizerSpec, build_optimizer
+from udalib.engine.optim.build import OptimizerSpec, build_optimizer
 from udalib.methods import Method
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe

@@ -13,7 +13,7 @@ import torch
 
 from udalib.core.errors import CheckpointError
 from udalib.data import label_space
-from udalib.engine.schedules import Poly, WarmupPoly
+from udalib.engine.optim.schedules import Poly, WarmupPoly
 from udalib.methods import Method
 from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe
 from udalib.recipes.build import build_method, build_schedules

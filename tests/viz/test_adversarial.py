@@ -9,8 +9,17 @@ from udalib import viz
 from udalib.analysis import Variant, load_sweep
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space
-from udalib.viz.simplex import logit_push, simplex_points
-from udalib.viz.uncertainty import GROUPS, precision_recall
+from udalib.viz.adversarial import (
+    entropy_simplex,
+    game_curves,
+    output_space,
+    sweep_curves,
+    sweep_lines,
+    verdict,
+    verdict_before_after,
+)
+from udalib.viz.adversarial.simplex import logit_push, simplex_points
+from udalib.viz.pictures.uncertainty import GROUPS, precision_recall
 
 SPACE = label_space("cityscapes19")
 GREY, DARK = torch.full((3, 64, 128), 0.5), torch.full((3, 64, 128), 0.1)
@@ -40,33 +49,33 @@ class TestOutputSpace:
     def test_distances_of_colours_and_class_shares_are_written(self, label):
         other = label.clone()
         other[32:, :32] = 1
-        figure = viz.output_space([GREY, DARK], [label, other], SPACE, ["source", "target"])
+        figure = output_space([GREY, DARK], [label, other], SPACE, ["source", "target"])
         assert titles(figure)[:2] == ["source", "target"]
         assert "colours: 100 % from the first" in titles(figure)
         assert "class shares: 12 % from the first" in titles(figure)
 
     def test_many_images_are_counted_and_the_first_is_drawn(self, label):
         many = torch.stack([GREY, DARK, DARK, DARK])
-        figure = viz.output_space([GREY, many], [label, label.expand(4, -1, -1)], SPACE, ["one", "many"])
+        figure = output_space([GREY, many], [label, label.expand(4, -1, -1)], SPACE, ["one", "many"])
         assert "colours: 75 % from the first" in titles(figure)
         assert "class shares: 0 % from the first" in titles(figure)
         assert np.all(figure.axes[1].images[0].get_array() == 128)
 
     def test_ignored_pixels_have_no_share(self, label):
         label[32:] = 255
-        figure = viz.output_space([GREY], [label], SPACE, ["a"])
+        figure = output_space([GREY], [label], SPACE, ["a"])
         assert max(bar.get_height() for bar in figure.axes[3].patches) == 100
 
     def test_unlike_counts_are_refused(self, label):
         with pytest.raises(ConfigError, match="1 images, 2 labels, 1 titles"):
-            viz.output_space([GREY], [label, label], SPACE, ["a"])
+            output_space([GREY], [label, label], SPACE, ["a"])
         with pytest.raises(ConfigError, match="one or more"):
-            viz.output_space([], [], SPACE, [])
+            output_space([], [], SPACE, [])
 
 
 class TestVerdict:
     def test_every_cell_has_its_percentage_and_the_title_the_mean(self, label, probability):
-        figure = viz.verdict(GREY, label, probability, SPACE)
+        figure = verdict(GREY, label, probability, SPACE)
         assert figure.axes[2].get_title() == "discriminator: mean 0.50"
         written = [t.get_text() for t in figure.axes[2].texts]
         assert len(written) == 8 * 16
@@ -76,12 +85,12 @@ class TestVerdict:
         assert not figure.axes[0].patches
 
     def test_cells_lie_over_the_pixels_they_belong_to(self, label, probability):
-        drawn = viz.verdict(GREY, label, probability, SPACE).axes[2].images[1]
+        drawn = verdict(GREY, label, probability, SPACE).axes[2].images[1]
         assert drawn.get_extent() == [-0.5, 127.5, 63.5, -0.5]
         assert drawn.get_clim() == (0, 1)
 
     def test_a_fine_map_has_no_numbers(self, label):
-        figure = viz.verdict(GREY, label, torch.full((32, 64), 0.5), SPACE)
+        figure = verdict(GREY, label, torch.full((32, 64), 0.5), SPACE)
         assert not figure.axes[2].texts
 
     @pytest.mark.parametrize(("depth", "side"), [(2, 10), (3, 22)])
@@ -90,29 +99,29 @@ class TestVerdict:
 
         net = FCDiscriminator(4, width=2, depth=depth)
         maps = torch.rand(1, 4, 64, 128, requires_grad=True)
-        verdict = net(maps)[0, 0]
-        verdict[3, 6].backward()
+        judged = net(maps)[0, 0]
+        judged[3, 6].backward()
         seen = maps.grad.abs().sum((0, 1)).nonzero()
-        figure = viz.verdict(GREY, label, verdict.detach().sigmoid(), SPACE, position=(3, 6), receptive_field=side)
+        figure = verdict(GREY, label, judged.detach().sigmoid(), SPACE, position=(3, 6), receptive_field=side)
         box = figure.axes[0].patches[0].get_bbox()
         (top, left), (bottom, right) = seen.amin(0).tolist(), seen.amax(0).tolist()
         assert (box.x0, box.y0, box.x1, box.y1) == (left - 0.5, top - 0.5, right + 0.5, bottom + 0.5)
 
     def test_both_models_have_a_row(self, label, probability):
-        figure = viz.verdict_before_after(GREY, (label, probability), (label, 1 - probability), SPACE, position=(0, 0))
+        figure = verdict_before_after(GREY, (label, probability), (label, 1 - probability), SPACE, position=(0, 0))
         labels = [axes.get_ylabel() for axes in figure.axes]
         assert [text for text in labels if text] == ["before adaptation", "after adaptation"]
         assert len(figure.axes) == 6 + 2
 
     def test_bad_values_are_refused(self, label, probability):
         with pytest.raises(DataError, match="apply a sigmoid"):
-            viz.verdict(GREY, label, 3 * probability, SPACE)
+            verdict(GREY, label, 3 * probability, SPACE)
         with pytest.raises(DataError, match=r"got shape \(1, 8, 16\)"):
-            viz.verdict(GREY, label, probability[None], SPACE)
+            verdict(GREY, label, probability[None], SPACE)
         with pytest.raises(DataError, match="differ in size"):
-            viz.verdict(GREY, label[:32], probability, SPACE)
+            verdict(GREY, label[:32], probability, SPACE)
         with pytest.raises(ConfigError, match=r"\(8, 0\) lies outside .* 8 x 16"):
-            viz.verdict(GREY, label, probability, SPACE, position=(8, 0))
+            verdict(GREY, label, probability, SPACE, position=(8, 0))
 
 
 class TestEntropy:
@@ -148,19 +157,19 @@ class TestEntropy:
         points = simplex_points(60)
         assert points.sum(1) == pytest.approx(1)
         assert points.min() > 0
-        figure = viz.entropy_simplex()
+        figure = entropy_simplex()
         assert "largest probability is 0.76" in figure.axes[1].get_title()
         assert len(figure.axes) == 4
 
     def test_arrows_point_to_the_nearest_corner(self):
-        quiver = next(c for c in viz.entropy_simplex(20).axes[1].collections if hasattr(c, "U"))
+        quiver = next(c for c in entropy_simplex(20).axes[1].collections if hasattr(c, "U"))
         right = quiver.X > 0.85
         assert np.all(quiver.U[right] > 0)
         assert np.all(quiver.U[quiver.X < 0.15] < 0)
 
     def test_a_coarse_simplex_is_refused(self):
         with pytest.raises(ConfigError, match="at least 3"):
-            viz.entropy_simplex(2)
+            entropy_simplex(2)
 
 
 class TestThreshold:
@@ -200,25 +209,25 @@ class TestGame:
         return {"iteration": x, **losses, "loss_d_main_source": [0.6, 0.5, 0.4], "loss_d_main_target": [0.8, 0.5, 0.2]}
 
     def test_the_discriminators_loss_is_the_mean_of_its_halves(self, run):
-        figure = viz.game_curves({"one": run})
+        figure = game_curves({"one": run})
         assert figure.axes[2].lines[0].get_ydata() == pytest.approx([0.7, 0.5, 0.3])
         assert "healthy on their data, say the maintainers: 0.2 to 0.5" in texts(figure)
         assert texts(figure).count("undecided (vanilla)") == 2
 
     def test_seeds_are_thin_lines_under_their_mean(self, run):
         other = {**run, "loss_adv_main": [0.9, 1.0, 1.1]}
-        figure = viz.game_curves({"two seeds": [run, other]}, healthy=(0.1, 0.3))
+        figure = game_curves({"two seeds": [run, other]}, healthy=(0.1, 0.3))
         assert figure.axes[1].lines[2].get_ydata() == pytest.approx([0.8, 0.9, 1.0])
         assert [t.get_text() for t in figure.legends[0].get_texts()] == ["two seeds (2 seeds)"]
         assert any("0.1 to 0.3" in text for text in texts(figure))
 
     def test_incomplete_histories_are_refused(self, run):
         with pytest.raises(ConfigError, match="at least one"):
-            viz.game_curves({})
+            game_curves({})
         with pytest.raises(ConfigError, match="'one' has no loss_adv_main"):
-            viz.game_curves({"one": {k: v for k, v in run.items() if k != "loss_adv_main"}})
+            game_curves({"one": {k: v for k, v in run.items() if k != "loss_adv_main"}})
         with pytest.raises(ConfigError, match="unlike length"):
-            viz.game_curves({"one": {**run, "iteration": [1]}})
+            game_curves({"one": {**run, "iteration": [1]}})
 
 
 class TestSweep:
@@ -227,7 +236,7 @@ class TestSweep:
         return load_sweep(sweep_file)
 
     def test_lines_are_means_and_dots_are_seeds(self, sweep):
-        figure = viz.sweep_lines(sweep, [Variant("feature")])
+        figure = sweep_lines(sweep, [Variant("feature")])
         axes = figure.axes[0]
         assert axes.lines[0].get_ydata() == pytest.approx([21.5, 30.5])
         assert [y for c in axes.collections[:2] for y in c.get_offsets()[:, 1]] == pytest.approx([21, 22, 30, 31])
@@ -235,24 +244,24 @@ class TestSweep:
         assert [t.get_text() for t in axes.get_xticklabels()] == ["0", "0.01", "0.1"]
 
     def test_every_variant_has_a_line(self, sweep):
-        figure = viz.sweep_lines(sweep)
+        figure = sweep_lines(sweep)
         assert [t.get_text() for t in figure.legends[0].get_texts()] == [str(v) for v in sweep.variants]
 
     def test_names_of_near_references_are_set_apart(self, sweep):
         sweep.reference["another"] = (28.5,)
-        figure = viz.sweep_lines(sweep)
+        figure = sweep_lines(sweep)
         low, high = figure.axes[0].get_ylim()
         places = sorted(t.get_position()[1] for t in figure.axes[0].texts)
         assert np.diff(places).min() >= 0.099 * (high - low)
 
     def test_a_variant_without_runs_is_refused(self, sweep):
         with pytest.raises(ConfigError, match="no run of output space, one level, least squares. It has: output"):
-            viz.sweep_lines(sweep, [Variant(gan="ls")])
+            sweep_lines(sweep, [Variant(gan="ls")])
         with pytest.raises(ConfigError, match="no variant"):
-            viz.sweep_lines(sweep, [])
+            sweep_lines(sweep, [])
 
     def test_curves_show_the_control_beside_the_run(self, sweep):
-        figure = viz.sweep_curves(sweep, weight=0.1, space="feature")
+        figure = sweep_curves(sweep, weight=0.1, space="feature")
         legend = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
         assert legend == ["lambda = 0.1 (2 seeds)", "lambda = 0 (2 seeds)"]
         assert figure.get_suptitle() == "feature space, one level, vanilla, lambda = 0.1"
@@ -260,16 +269,16 @@ class TestSweep:
 
     def test_curves_of_one_sweep_share_the_scale_of_miou(self, sweep):
         limits = {
-            viz.sweep_curves(sweep, weight=w, space=s).axes[0].get_ylim() for w, s in ((0.1, "feature"), (0, "output"))
+            sweep_curves(sweep, weight=w, space=s).axes[0].get_ylim() for w, s in ((0.1, "feature"), (0, "output"))
         }
         assert limits == {(20.0, 42.0)}
 
     def test_weight_0_is_the_control_of_every_variant(self, sweep):
-        figure = viz.sweep_curves(sweep, weight=0.0, space="feature")
+        figure = sweep_curves(sweep, weight=0.0, space="feature")
         assert figure.get_suptitle() == "lambda = 0: the control, the same for every variant"
         assert len(figure.axes[0].get_legend().get_texts()) == 1
 
     def test_what_was_not_run_is_said(self, sweep):
-        (text,) = texts(viz.sweep_curves(sweep, weight=0.1, gan="ls"))
+        (text,) = texts(sweep_curves(sweep, weight=0.1, gan="ls"))
         assert text.startswith("Not run: output space, one level, least squares, lambda = 0.1.")
         assert "feature space, one level, vanilla: 0.01, 0.1" in text

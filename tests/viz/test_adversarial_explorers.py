@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from udalib import viz
 from udalib.analysis import load_sweep
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space
+from udalib.viz.adversarial import EntropyExplorer, SweepExplorer, VerdictExplorer
 
 SPACE = label_space("cityscapes19")
 LABEL = torch.zeros(32, 64, dtype=torch.uint8)
@@ -36,11 +36,11 @@ def judges():
 
 def make(name, sweep_file):
     if name == "sweep":
-        return viz.SweepExplorer(load_sweep(sweep_file))
+        return SweepExplorer(load_sweep(sweep_file))
     if name == "verdict":
-        return viz.VerdictExplorer(Judge(0.9), Judge(0.5), IMAGES, SPACE, 22)
+        return VerdictExplorer(Judge(0.9), Judge(0.5), IMAGES, SPACE, 22)
     samples = [{"image": image, "label": LABEL} for image in IMAGES]
-    return viz.EntropyExplorer({"soft": soft, "rolled": lambda image: soft(image).roll(8, 2)}, samples)
+    return EntropyExplorer({"soft": soft, "rolled": lambda image: soft(image).roll(8, 2)}, samples)
 
 
 NAMES = ("sweep", "verdict", "entropy")
@@ -108,7 +108,7 @@ def test_a_missing_combination_is_drawn_as_such(sweep_file):
 
 
 def test_positions_cover_the_discriminators_map(judges):
-    explorer = viz.VerdictExplorer(*judges, IMAGES, SPACE)
+    explorer = VerdictExplorer(*judges, IMAGES, SPACE)
     assert explorer.controls["row"].sweep() == [0, 1, 2, 3]
     assert explorer.controls["column"].sweep() == list(range(8))
     with pytest.raises(ConfigError, match="'row' cannot be 4"):
@@ -116,14 +116,14 @@ def test_positions_cover_the_discriminators_map(judges):
 
 
 def test_each_model_judges_an_image_once(judges):
-    explorer = viz.VerdictExplorer(*judges, IMAGES, SPACE)
+    explorer = VerdictExplorer(*judges, IMAGES, SPACE)
     for row, index in ((0, 0), (1, 0), (1, 1)):
         explorer.draw(row=row, index=index, model="both")
     assert [judge.asked for judge in judges] == [2, 2]
 
 
 def test_before_and_after_are_told_apart(judges):
-    explorer = viz.VerdictExplorer(*judges, IMAGES, SPACE)
+    explorer = VerdictExplorer(*judges, IMAGES, SPACE)
     assert explorer.draw(model="before").axes[2].get_title() == "discriminator: mean 0.90"
     assert explorer.draw(model="after").axes[2].get_title() == "discriminator: mean 0.50"
     assert explorer.draw(model="after").get_suptitle() == "after adaptation"
@@ -137,7 +137,7 @@ def test_uint8_images_reach_the_model_as_float():
         return soft(image)
 
     image = torch.full((3, 32, 64), 255, dtype=torch.uint8)
-    viz.EntropyExplorer({"m": model}, [{"image": image, "label": LABEL}]).draw()
+    EntropyExplorer({"m": model}, [{"image": image, "label": LABEL}]).draw()
     assert seen[0].dtype == torch.float32
     assert float(seen[0].max()) == 1.0
 
@@ -154,19 +154,19 @@ def test_the_threshold_moves_the_share_of_uncertain_pixels():
 
 
 def test_a_model_that_gives_logits_is_told_so():
-    explorer = viz.EntropyExplorer({"m": lambda image: 5 * soft(image)}, [{"image": IMAGES[0], "label": LABEL}])
+    explorer = EntropyExplorer({"m": lambda image: 5 * soft(image)}, [{"image": IMAGES[0], "label": LABEL}])
     with pytest.raises(DataError, match=r"values from -.*after the soft-max"):
         explorer.draw()
 
 
 def test_bad_input_is_refused(judges):
     with pytest.raises(ConfigError, match="no image"):
-        viz.VerdictExplorer(*judges, [], SPACE)
+        VerdictExplorer(*judges, [], SPACE)
     with pytest.raises(DataError, match="share one shape"):
-        viz.VerdictExplorer(*judges, [IMAGES[0], IMAGES[1][:, :16]], SPACE)
+        VerdictExplorer(*judges, [IMAGES[0], IMAGES[1][:, :16]], SPACE)
     with pytest.raises(DataError, match="share one shape"):
-        viz.VerdictExplorer(*judges, [IMAGES[0][0]], SPACE)
+        VerdictExplorer(*judges, [IMAGES[0][0]], SPACE)
     with pytest.raises(ConfigError, match="no model"):
-        viz.EntropyExplorer({}, [])
+        EntropyExplorer({}, [])
     with pytest.raises(ConfigError, match="no image"):
-        viz.EntropyExplorer({"m": soft}, [])
+        EntropyExplorer({"m": soft}, [])

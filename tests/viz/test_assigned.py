@@ -6,7 +6,8 @@ import pytest
 from udalib.analysis import Followed
 from udalib.core.errors import ConfigError
 from udalib.data import label_space
-from udalib.viz import assigned_figure, to_png
+from udalib.viz import to_png
+from udalib.viz.self_training import assigned_figure
 
 SPACE = label_space("cityscapes19")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.viz.effects import VERDICTS, effects_figure, verdict
+from udalib.viz.charts.effects import VERDICTS, effects_figure, verdict
 
 
 def effect(recipe, baseline, differences, interval):

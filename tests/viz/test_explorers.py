@@ -5,7 +5,7 @@ import pytest
 
 from udalib import viz
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.viz.explorers import _ipywidgets
+from udalib.viz.explorer.explorer import _ipywidgets
 
 
 def draw(shift, name, on):

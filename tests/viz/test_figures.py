@@ -9,8 +9,8 @@ import torch
 from udalib import viz
 from udalib.core.errors import ConfigError, DataError, UnknownNameError
 from udalib.data.labels import label_space
-from udalib.viz.flow import add_arrows
-from udalib.viz.labels import inner_point, to_hwc
+from udalib.viz.pictures.flow import add_arrows
+from udalib.viz.pictures.labels import inner_point, to_hwc
 
 SPACE = label_space("cityscapes19")
 SMALL = label_space("cityscapes7")

@@ -10,7 +10,8 @@ from udalib.core.errors import ConfigError, DataError, UnknownNameError
 from udalib.data.labels import label_space
 from udalib.ops import PseudoLabels
 from udalib.ops.augmentation import StrongAugmentation
-from udalib.viz.regions import outline
+from udalib.viz.pictures.regions import outline
+from udalib.viz.self_training import MixingExplorer, dacs_step, mix_pair, mixing_figure, mixing_mask, stand_in_logits
 
 SPACE = label_space("cityscapes19")
 HEIGHT, WIDTH = 32, 64
@@ -35,7 +36,7 @@ def model(images):
 
 @pytest.fixture
 def explorer():
-    return viz.MixingExplorer(SOURCES, TARGETS, SPACE)
+    return MixingExplorer(SOURCES, TARGETS, SPACE)
 
 
 def pair(**options):
@@ -45,7 +46,7 @@ def pair(**options):
     mask[:8] = True
     pseudo = PseudoLabels(torch.full((HEIGHT, WIDTH), 8), confidence)
     source, target = torch.full((3, HEIGHT, WIDTH), 0.75), torch.full((3, HEIGHT, WIDTH), 0.25)
-    return viz.mix_pair(source, torch.full((HEIGHT, WIDTH), 13), target, pseudo, mask, **options)
+    return mix_pair(source, torch.full((HEIGHT, WIDTH), 13), target, pseudo, mask, **options)
 
 
 def test_source_pixels_weigh_one_and_target_pixels_the_share_of_sure_ones():
@@ -79,18 +80,18 @@ def test_bad_pairs_are_refused():
     mask = torch.zeros(8, 8, dtype=torch.bool)
     pseudo = PseudoLabels(torch.zeros(8, 8), torch.zeros(8, 8))
     with pytest.raises(DataError, match=r"target \(4, 8\)"):
-        viz.mix_pair(torch.zeros(3, 8, 8), torch.zeros(8, 8), torch.zeros(3, 4, 8), pseudo, mask)
+        mix_pair(torch.zeros(3, 8, 8), torch.zeros(8, 8), torch.zeros(3, 4, 8), pseudo, mask)
 
 
 def test_figures_say_what_they_show():
-    figure = viz.mixing_figure(pair(), SPACE, title="one pair", origin="a teacher of mine")
+    figure = mixing_figure(pair(), SPACE, title="one pair", origin="a teacher of mine")
     assert figure.get_suptitle() == "one pair\npseudo labels of the target: a teacher of mine"
     titles = [axes.get_title() for axes in figure.axes]
     assert "what came from where: 25 % source, hatched: target" in titles
     assert "weight of each pixel; 25 % of target sure" in titles
     numbers = [text.get_text() for text in figure.axes[5].texts]
     assert numbers == ["1", "0.25"]
-    strip = viz.dacs_step(pair(weighting="pixel"), SPACE)
+    strip = dacs_step(pair(weighting="pixel"), SPACE)
     assert [axes.get_title()[:2] for axes in strip.axes[:8]] == [f"{i}." for i in range(1, 9)]
     assert [text.get_text() for text in strip.axes[7].texts] == ["1"]
 
@@ -98,7 +99,7 @@ def test_figures_say_what_they_show():
 def test_the_source_part_is_in_colour_and_the_target_part_grey_and_hatched():
     colored = pair()
     colored.source[0], colored.target[0] = 1.0, 0.0
-    axes = viz.mixing_figure(colored, SPACE).axes[3]
+    axes = mixing_figure(colored, SPACE).axes[3]
     picture = np.asarray(axes.images[0].get_array()).astype(int)
     assert picture[2, 2, 0] - picture[2, 2, 1] > 50
     assert np.ptp(picture[20, 20]) == 0
@@ -148,15 +149,13 @@ def test_half_of_the_classes_are_drawn_anew_at_each_iteration(explorer):
 
 @pytest.mark.parametrize("kind", ["cut", "cow"])
 def test_boxes_and_spots_cover_half_of_the_image(kind):
-    mask, _ = viz.mixing_mask(
-        torch.zeros(HEIGHT, WIDTH, dtype=torch.int64), kind, Draws.for_batch(0, "a", 0, [0]), SPACE
-    )
+    mask, _ = mixing_mask(torch.zeros(HEIGHT, WIDTH, dtype=torch.int64), kind, Draws.for_batch(0, "a", 0, [0]), SPACE)
     assert float(mask.float().mean()) == pytest.approx(0.5, abs=0.03)
 
 
 def test_without_a_model_the_title_says_so(explorer):
     assert "no model: truth in cells of 8 pixels" in explorer.draw().get_suptitle()
-    title = viz.MixingExplorer(SOURCES, TARGETS, SPACE, model, name="a trained network").draw().get_suptitle()
+    title = MixingExplorer(SOURCES, TARGETS, SPACE, model, name="a trained network").draw().get_suptitle()
     assert "a trained network" in title
     assert "no model" not in title
 
@@ -169,7 +168,7 @@ def test_a_model_labels_each_target_once_and_is_resized():
         return model(images)
 
     unlabelled = [{"image": target["image"]} for target in TARGETS]
-    explorer = viz.MixingExplorer(SOURCES, unlabelled, SPACE, counting)
+    explorer = MixingExplorer(SOURCES, unlabelled, SPACE, counting)
     for state in ({}, {"threshold": 0.5}, {"target": 1}, {"mix": "cow"}):
         explorer.draw(**state)
     assert len(asked) == 2
@@ -182,19 +181,19 @@ def test_a_model_labels_each_target_once_and_is_resized():
 def test_bad_input_is_refused():
     unlabelled = {"image": TARGETS[0]["image"]}
     with pytest.raises(ConfigError, match="without a label"):
-        viz.MixingExplorer(SOURCES, [unlabelled], SPACE)
+        MixingExplorer(SOURCES, [unlabelled], SPACE)
     with pytest.raises(ConfigError, match="without a label"):
-        viz.MixingExplorer([unlabelled], TARGETS, SPACE)
+        MixingExplorer([unlabelled], TARGETS, SPACE)
     with pytest.raises(ConfigError, match="no image"):
-        viz.MixingExplorer([], TARGETS, SPACE)
+        MixingExplorer([], TARGETS, SPACE)
     with pytest.raises(ConfigError, match="no image"):
-        viz.MixingExplorer(SOURCES, [], SPACE)
+        MixingExplorer(SOURCES, [], SPACE)
     with pytest.raises(DataError, match="share one shape"):
-        viz.MixingExplorer(SOURCES, [{"image": torch.zeros(3, 8, 8), "label": torch.zeros(8, 8)}], SPACE)
+        MixingExplorer(SOURCES, [{"image": torch.zeros(3, 8, 8), "label": torch.zeros(8, 8)}], SPACE)
     with pytest.raises(DataError, match="differ in size"):
-        viz.MixingExplorer([{"image": SOURCES[0]["image"], "label": torch.zeros(8, 8)}], TARGETS, SPACE)
+        MixingExplorer([{"image": SOURCES[0]["image"], "label": torch.zeros(8, 8)}], TARGETS, SPACE)
     with pytest.raises(DataError, match=r"logits \(B, C, h, w\)"):
-        viz.MixingExplorer(SOURCES, TARGETS, SPACE, lambda images: images[0]).draw()
+        MixingExplorer(SOURCES, TARGETS, SPACE, lambda images: images[0]).draw()
 
 
 def test_the_contact_sheet_stacks_wide_pictures(explorer):
@@ -207,12 +206,12 @@ def test_the_stand_in_is_sure_and_right_inside_regions_and_unsure_at_borders():
     label = torch.zeros(1, 64, 64, dtype=torch.int64)
     label[:, :, 36:] = 13
     label[0, :8] = 255
-    probabilities = viz.stand_in_logits(label, 19).softmax(1)
+    probabilities = stand_in_logits(label, 19).softmax(1)
     confidence, prediction = probabilities.max(1)
     inside = torch.zeros(64, 64, dtype=torch.bool)
     inside[16:, :24] = inside[16:, 48:] = True
     assert float((prediction == label)[0, inside].float().mean()) > 0.95
     assert confidence[0, inside].mean() > confidence[0, 16:, 32:40].mean() + 0.1
     assert confidence[0, inside].mean() > confidence[0, :4].mean() + 0.3
-    assert torch.equal(viz.stand_in_logits(label, 19), viz.stand_in_logits(label, 19))
-    assert not torch.equal(viz.stand_in_logits(label, 19), viz.stand_in_logits(label, 19, seed=1))
+    assert torch.equal(stand_in_logits(label, 19), stand_in_logits(label, 19))
+    assert not torch.equal(stand_in_logits(label, 19), stand_in_logits(label, 19, seed=1))

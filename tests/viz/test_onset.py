@@ -6,9 +6,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from udalib import viz
-from udalib.analysis.onset import ClassCurves
+from udalib.analysis.runs.onset import ClassCurves
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.viz.onset import early_late_figure, onset_figure
+from udalib.viz.daformer.onset import early_late_figure, onset_figure
 
 
 def run(seed, **curves):

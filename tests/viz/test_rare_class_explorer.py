@@ -8,7 +8,8 @@ from matplotlib.text import Text
 from udalib import viz
 from udalib.core.errors import ConfigError
 from udalib.data import ClassStatistics, compute_class_statistics, label_space
-from udalib.viz import Collection, RareClassExplorer
+from udalib.viz.daformer import Collection, RareClassExplorer, known_collections
+from udalib.viz.daformer.rare_class_explorer import ANY
 from udalib.world import Streets
 
 SPACE = label_space("cityscapes19")
@@ -39,7 +40,7 @@ def test_every_control_moves_over_its_whole_range(explorer):
     assert all(figure.axes for figure in drawn)
 
 
-@pytest.mark.parametrize("picked", [viz.rare_class_explorer.ANY, "motorcycle", "train"])
+@pytest.mark.parametrize("picked", [ANY, "motorcycle", "train"])
 @pytest.mark.parametrize("min_pixels", [0, 300, 10000])
 @pytest.mark.parametrize("temperature", [0.001, math.inf])
 def test_controls_move_together_where_only_statistics_are_given(explorer, picked, min_pixels, temperature):
@@ -102,7 +103,7 @@ def test_a_folder_of_statistics_can_be_explored(tmp_path):
 
 def test_known_collections_have_both_styles_and_camvid_only_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv("UDALIB_DATA", str(tmp_path))
-    assert list(viz.known_collections(length=2, size=(32, 64))) == ["streets, source", "streets, target"]
+    assert list(known_collections(length=2, size=(32, 64))) == ["streets, source", "streets, target"]
 
 
 def test_bad_input_is_refused():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from udalib import viz
 from udalib.analysis import first_draws
 from udalib.core.errors import ConfigError
 from udalib.data import ClassStatistics, RareClassSampler, class_probabilities, custom_space
-from udalib.viz.rare_classes import _edges
+from udalib.viz.daformer import crops_figure, drawn_images, sampled_figure, temperature_figure, unseen_figure
+from udalib.viz.daformer.rare_classes import _edges
 
 SPACE = custom_space("four", ["road", "rider", "train", "absent"])
 IMAGES = ({0: 900, 1: 90}, {0: 900, 1: 100}, {0: 800, 2: 10}, {0: 950, 2: 40})
@@ -26,7 +26,7 @@ def widths(axes):
 
 
 def test_bars_are_the_shares_and_the_probabilities_rarest_on_top():
-    figure = viz.temperature_figure(STATISTICS, SPACE, (0.05, math.inf))
+    figure = temperature_figure(STATISTICS, SPACE, (0.05, math.inf))
     share, cold, uniform = figure.axes
     assert [t.get_text() for t in share.get_yticklabels()] == ["train", "rider", "road"]
     assert share.get_ylim()[0] > share.get_ylim()[1]
@@ -39,7 +39,7 @@ def test_bars_are_the_shares_and_the_probabilities_rarest_on_top():
 
 def test_what_is_sampled_has_a_mark_for_uniform_expected_and_drawn():
     rare = sampler()
-    figure = viz.sampled_figure(rare, SPACE, first_draws(rare, 50))
+    figure = sampled_figure(rare, SPACE, first_draws(rare, 50))
     lines = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines}
     assert list(lines) == ["images uniformly", "expected with RCS", "in 50 draws"]
     assert lines["images uniformly"] == pytest.approx(100 * np.array([50, 190, 3550]) / 3790)
@@ -49,7 +49,7 @@ def test_what_is_sampled_has_a_mark_for_uniform_expected_and_drawn():
 
 
 def test_unseen_curves_fall_and_say_when_it_is_sure():
-    figure = viz.unseen_figure(sampler(), SPACE, [2, 3], batch_size=2)
+    figure = unseen_figure(sampler(), SPACE, [2, 3], batch_size=2)
     curves = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
     assert list(curves) == [
         "train, RCS: n = 2",
@@ -65,12 +65,12 @@ def test_unseen_curves_fall_and_say_when_it_is_sure():
 @pytest.mark.parametrize("classes", [[], [0, 1, 2, 3, 0]])
 def test_unseen_curves_are_of_one_to_four_classes(classes):
     with pytest.raises(ConfigError, match="one to four classes"):
-        viz.unseen_figure(sampler(), SPACE, classes)
+        unseen_figure(sampler(), SPACE, classes)
 
 
 def test_crops_say_how_many_show_enough():
     pixels = {"first": np.array([0, 0, 15, 16]), "again": np.array([20, 30, 16, 400])}
-    figure = viz.crops_figure(pixels, 15)
+    figure = crops_figure(pixels, 15)
     first, again = (axes.get_title() for axes in figure.axes)
     assert first == "first: of 4 draws 25 % show more than 15 pixels, 50 % show none"
     assert again == "again: of 4 draws 100 % show more than 15 pixels, 0 % show none"
@@ -90,11 +90,11 @@ def test_bars_of_crops_start_below_zero_and_part_at_the_threshold(largest, thres
 
 def test_no_counts_are_refused():
     with pytest.raises(ConfigError, match="no pixel counts"):
-        viz.crops_figure({}, 15)
+        crops_figure({}, 15)
     with pytest.raises(ConfigError, match="no pixel counts"):
-        viz.crops_figure({"a": []}, 15)
+        crops_figure({"a": []}, 15)
     with pytest.raises(ConfigError, match="no temperature"):
-        viz.temperature_figure(STATISTICS, SPACE, ())
+        temperature_figure(STATISTICS, SPACE, ())
 
 
 def sample(label_id):
@@ -104,7 +104,7 @@ def sample(label_id):
 
 
 def test_images_say_what_they_were_drawn_for_and_outline_it():
-    figure = viz.drawn_images([sample(1), sample(2)], [1, 1], SPACE)
+    figure = drawn_images([sample(1), sample(2)], [1, 1], SPACE)
     assert [axes.get_title() for axes in figure.axes] == ["rider: 16 pixels", "rider: 0 pixels"]
     assert [bool(axes.collections) for axes in figure.axes] == [True, False]
 
@@ -112,4 +112,4 @@ def test_images_say_what_they_were_drawn_for_and_outline_it():
 @pytest.mark.parametrize(("samples", "ids"), [([], []), ([sample(1)], [1, 2])])
 def test_a_class_for_each_sample_is_needed(samples, ids):
     with pytest.raises(ConfigError, match="a class each"):
-        viz.drawn_images(samples, ids, SPACE)
+        drawn_images(samples, ids, SPACE)

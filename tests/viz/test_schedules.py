@@ -5,8 +5,8 @@ from matplotlib.text import Text
 
 from udalib import viz
 from udalib.core.errors import ConfigError
-from udalib.engine.schedules import Poly, WarmupPoly
-from udalib.viz.schedules import schedule_figure
+from udalib.engine.optim.schedules import Poly, WarmupPoly
+from udalib.viz.daformer.schedules import schedule_figure
 
 SCHEDULES = {"warm-up": WarmupPoly(40000), "poly10": Poly(40000, 1.0, 1e-4)}
 

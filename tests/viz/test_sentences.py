@@ -2,7 +2,7 @@
 
 import pytest
 
-from udalib.analysis.sweeps import LOSSES, Sweep, SweepRun, Variant
+from udalib.analysis.runs.sweeps import LOSSES, Sweep, SweepRun, Variant
 from udalib.core.errors import ConfigError
 from udalib.viz import effect_sentence, selection_sentence, sensitivity_sentence
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from udalib import viz
 from udalib.core.errors import ConfigError, DataError, UnknownNameError
 from udalib.data.labels import label_space
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.ops.scales import Box
+from udalib.viz.context import DetailExplorer, scales_figure, view_scales
 
 SPACE = label_space("cityscapes19")
 SIZE, DETAIL = (32, 64), (16, 32)
@@ -51,12 +51,12 @@ def sample(seed=0):
 
 @pytest.fixture(scope="module")
 def explorer():
-    return viz.DetailExplorer(network(Head()), [sample(0), sample(1)], SPACE, shown="sky")
+    return DetailExplorer(network(Head()), [sample(0), sample(1)], SPACE, shown="sky")
 
 
 def test_a_view_holds_what_the_network_says_at_both_scales():
     net, box = network(), Box(8, 24, 12, 44)
-    view = viz.view_scales(net, IMAGE, box)
+    view = view_scales(net, IMAGE, box)
     run = net.forward_scales(IMAGE[None], box)
     assert torch.equal(view.fused, upsampled(run.fused, SIZE))
     assert torch.equal(view.detail, upsampled(run.detail, box.size))
@@ -72,7 +72,7 @@ def upsampled(logits, size):
 
 def test_right_counts_labelled_pixels_of_the_box_alone():
     box = Box(0, 16, 0, 32)
-    view = viz.view_scales(network(), IMAGE, box)
+    view = view_scales(network(), IMAGE, box)
     truth = torch.full(SIZE, 255)
     truth[:16, :32] = view.detail
     truth[20:] = 3
@@ -83,8 +83,8 @@ def test_right_counts_labelled_pixels_of_the_box_alone():
 
 
 def test_the_figure_names_sizes_shares_and_the_attention():
-    view = viz.view_scales(network(Head()), IMAGE, Box(8, 24, 12, 44))
-    figure = viz.scales_figure(view, SPACE, SPACE.index("sky"), truth=torch.zeros(SIZE), title="a title")
+    view = view_scales(network(Head()), IMAGE, Box(8, 24, 12, 44))
+    figure = scales_figure(view, SPACE, SPACE.index("sky"), truth=torch.zeros(SIZE), title="a title")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[0] == "image, 32 x 64; the box"
     assert titles[1] == "context: all of it, 16 x 32"
@@ -96,7 +96,7 @@ def test_the_figure_names_sizes_shares_and_the_attention():
     assert titles[5:8] == [
         f"{n}, {100 * s:.0f} % right in the box" for n, s in zip(("context", "detail", "fused"), shares, strict=True)
     ]
-    plain = [axes.get_title() for axes in viz.scales_figure(viz.view_scales(network(), IMAGE, view.box), SPACE).axes]
+    plain = [axes.get_title() for axes in scales_figure(view_scales(network(), IMAGE, view.box), SPACE).axes]
     assert "attention, all classes: 0.50 in the box" in plain
     assert "truth" not in plain
     assert "fused" in plain
@@ -134,16 +134,16 @@ def test_the_box_opens_in_the_middle_on_the_grid_and_stays_inside(explorer):
 
 
 def test_without_labels_nothing_is_judged():
-    explorer = viz.DetailExplorer(network(), [{"image": IMAGE}], SPACE)
+    explorer = DetailExplorer(network(), [{"image": IMAGE}], SPACE)
     assert not any("right" in axes.get_title() for axes in explorer.draw().axes)
 
 
 def test_bad_input_is_refused():
     with pytest.raises(ConfigError, match="no image"):
-        viz.DetailExplorer(network(), [], SPACE)
+        DetailExplorer(network(), [], SPACE)
     with pytest.raises(ConfigError, match=r"no box of .* fits images of 32 x 64"):
-        viz.DetailExplorer(network(), [sample()], SPACE, shares=(3.0,))
+        DetailExplorer(network(), [sample()], SPACE, shares=(3.0,))
     with pytest.raises(UnknownNameError, match="sky"):
-        viz.DetailExplorer(network(), [sample()], SPACE, shown="skyy")
+        DetailExplorer(network(), [sample()], SPACE, shown="skyy")
     with pytest.raises(DataError, match="one shape"):
-        viz.DetailExplorer(network(), [sample(), {"image": IMAGE[:, :16]}], SPACE)
+        DetailExplorer(network(), [sample(), {"image": IMAGE[:, :16]}], SPACE)

@@ -4,9 +4,9 @@ import torch
 
 from udalib.core.errors import ConfigError
 from udalib.world import render, render_clip
-from udalib.world.flow import flow
+from udalib.world.drawing.flow import flow
+from udalib.world.drawing.view import view
 from udalib.world.render import build_scene, check_style
-from udalib.world.view import view
 
 SIZE = (96, 192)
 

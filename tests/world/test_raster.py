@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from udalib.world.raster import clip_near, fill, quantise
+from udalib.world.drawing.raster import clip_near, fill, quantise
 
 
 def paint(polygons, size=(12, 16)):

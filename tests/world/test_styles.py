@@ -6,9 +6,9 @@ import torch
 
 from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.world import STYLES, render, style_names
+from udalib.world.drawing.palette import ROLES, rows, table
+from udalib.world.drawing.textures import TEXTURES, bank
 from udalib.world.kit import kit
-from udalib.world.palette import ROLES, rows, table
-from udalib.world.textures import TEXTURES, bank
 
 SIZE = (48, 96)
 

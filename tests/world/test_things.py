@@ -14,7 +14,7 @@ from udalib.data import label_space
 from udalib.world import Things
 from udalib.world import crops as crops_module
 from udalib.world.crops import THINGS, draw_crop
-from udalib.world.view import view
+from udalib.world.drawing.view import view
 
 SIZE = (32, 40)
 

@@ -1,12 +1,12 @@
 """Looking into networks and domains: receptive fields, attention, cost; effects of recipes over seeds; sweeps."""
 
-from udalib.analysis.attention import query_attention
-from udalib.analysis.effects import Effect, holm, paired_effect, sign_flip_test
-from udalib.analysis.following import Followed, follow
+from udalib.analysis.networks.attention import query_attention
+from udalib.analysis.networks.receptive_field import mean_field
+from udalib.analysis.networks.speed import Cost, measure, parameters_in_millions
 from udalib.analysis.rare_classes import ClassDraws, first_draws, shown_pixels
-from udalib.analysis.receptive_field import mean_field
-from udalib.analysis.speed import Cost, measure, parameters_in_millions
-from udalib.analysis.sweeps import Sweep, SweepRun, Variant, load_sweep
+from udalib.analysis.runs.effects import Effect, holm, paired_effect, sign_flip_test
+from udalib.analysis.runs.following import Followed, follow
+from udalib.analysis.runs.sweeps import Sweep, SweepRun, Variant, load_sweep
 
 __all__ = [
     "ClassDraws",

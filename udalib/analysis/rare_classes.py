@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udalib.core.errors import ConfigError
-from udalib.data.rare_class import RareClassSampler
-from udalib.data.samplers import Sampler
-from udalib.data.stats import ClassStatistics
+from udalib.data.sampling.rare_class import RareClassSampler
+from udalib.data.sampling.samplers import Sampler
+from udalib.data.sampling.stats import ClassStatistics
 from udalib.data.stream import Stream
 
 Counts = NDArray[np.int64]

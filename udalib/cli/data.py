@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from udalib.core.errors import ConfigError, DataError
 from udalib.core.paths import data_root
 from udalib.data import check_dataset, compute_class_statistics, create_dataset, manifest, manifest_names
-from udalib.data.manifests import find_root
+from udalib.data.sets.manifests import find_root
 
 
 def data(

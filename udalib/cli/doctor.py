@@ -14,7 +14,7 @@ import torch
 from udalib.core.errors import DataError
 from udalib.core.paths import cache_root, data_root, runs_root, weights_root
 from udalib.data import manifest, manifest_names
-from udalib.data.manifests import find_root
+from udalib.data.sets.manifests import find_root
 
 CORE = (
     "udalib", "torch", "torchvision", "lightning", "timm", "torchmetrics", "numpy", "pillow", "matplotlib", "seaborn",

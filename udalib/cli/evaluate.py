@@ -17,14 +17,14 @@ from udalib.core.errors import ConfigError
 from udalib.core.files import write_text
 from udalib.data import LabelSpace, label_space
 from udalib.recipes import Recipe, get_recipe, parse_assignments
-from udalib.recipes.evaluate import Evaluation, choose_evaluation
-from udalib.recipes.evaluate import evaluate as evaluate_models
-from udalib.recipes.evaluation_text import render_evaluation
-from udalib.recipes.loading import find_device
-from udalib.recipes.model import Model, load_model
-from udalib.recipes.predictions import score_predictions
-from udalib.recipes.predictor import Numbering
-from udalib.recipes.specs import EvaluationSpec
+from udalib.recipes.apply.evaluate import Evaluation, choose_evaluation
+from udalib.recipes.apply.evaluate import evaluate as evaluate_models
+from udalib.recipes.apply.evaluation_text import render_evaluation
+from udalib.recipes.apply.loading import find_device
+from udalib.recipes.apply.model import Model, load_model
+from udalib.recipes.apply.predictions import score_predictions
+from udalib.recipes.apply.predictor import Numbering
+from udalib.recipes.spec.specs import EvaluationSpec
 
 RECORDS = {"evaluation.csv": "csv", "evaluation.md": "markdown", "evaluation.json": "json"}
 """File name -> format, the one that says that all is complete last."""
@@ -127,7 +127,7 @@ def pictures(folder: Path, space: LabelSpace) -> Callable[[str, Tensor], None]:
 
     An earlier record in the folder goes away first: one that is there belongs to the pictures beside it.
     """
-    from udalib.viz.labels import colorize  # matplotlib loads slowly
+    from udalib.viz.pictures.labels import colorize  # matplotlib loads slowly
 
     numbering = Numbering()
 

@@ -15,7 +15,7 @@ from tyro.conf import Positional
 
 from udalib.core.errors import ConfigError
 from udalib.core.files import atomic_path
-from udalib.recipes.predictor import Numbering, Prediction, Predictor, find_images, load_predictor, predict_files
+from udalib.recipes.apply.predictor import Numbering, Prediction, Predictor, find_images, load_predictor, predict_files
 
 
 def predict(
@@ -72,7 +72,7 @@ def output_names(relative: Sequence[Path]) -> list[Path]:
 
 def write(prediction: Prediction, predictor: Predictor, target: Path, alpha: float) -> None:
     """Write the three pictures of one prediction beside each other."""
-    from udalib.viz.labels import colorize, overlay  # matplotlib loads slowly
+    from udalib.viz.pictures.labels import colorize, overlay  # matplotlib loads slowly
 
     assert prediction.label is not None
     space, label = predictor.label_space, prediction.label.numpy()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from udalib.core.errors import ConfigError, UdalibError, unknown_name
-from udalib.engine.records import read_run
+from udalib.engine.record.reading import read_run
 from udalib.recipes import (
     PRESETS,
     get_recipe,
@@ -21,8 +21,8 @@ from udalib.recipes import (
     run_recipe,
     summarise,
 )
-from udalib.recipes.overrides import default_options
-from udalib.recipes.serialise import flatten
+from udalib.recipes.spec.overrides import default_options
+from udalib.recipes.spec.serialise import flatten
 
 Assignments = Annotated[tuple[str, ...], arg(metavar="KEY=VALUE ...")]
 

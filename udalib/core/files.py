@@ -1,4 +1,4 @@
-"""Atomic writes: a reader, or a run resumed after a kill, never sees half a file."""
+"""Atomic writes (a reader, or a run resumed after a kill, never sees half a file), and reading a JSON object."""
 
 from __future__ import annotations
 
@@ -50,3 +50,26 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Atomically write ``value`` as indented JSON with a final newline."""
     write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def read_json(
+    path: str | os.PathLike[str], what: str, remedy: str, error: type[UdalibError] = UdalibError
+) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Args:
+        path: of the file.
+        what: the file should hold, with its article, for the message.
+        remedy: what mends it, a sentence for the message.
+        error: class of the exception.
+
+    Raises:
+        UdalibError: (or ``error``) the file cannot be read, or holds something other than an object.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as reason:
+        raise error(f"{path} cannot be read as {what} ({reason}). {remedy}") from reason
+    if not isinstance(value, dict):
+        raise error(f"{path} is not {what}: a JSON {type(value).__name__}, expected an object. {remedy}")
+    return value

@@ -1,12 +1,7 @@
 """Label spaces, real data sets, splits, samplers, transforms and streams."""
 
 from udalib.core.draws import Draws
-from udalib.data.check import check_dataset
-from udalib.data.clips import Clips
 from udalib.data.collate import as_batch, as_sample, collate
-from udalib.data.datasets import DATASETS, create_dataset, from_manifest
-from udalib.data.files import SegmentationFiles
-from udalib.data.folder import SegmentationFolder
 from udalib.data.labels import (
     SUBSETS,
     LabelClass,
@@ -19,14 +14,19 @@ from udalib.data.labels import (
     subset,
 )
 from udalib.data.loading import load_in_order
-from udalib.data.manifests import Manifest, manifest, manifest_names
-from udalib.data.photometric import ColorJitter, GaussianBlur
-from udalib.data.rare_class import RareClassSampler, class_probabilities
-from udalib.data.report import KINDS, Defect, Report
-from udalib.data.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
-from udalib.data.stats import ClassStatistics, class_counts, compute_class_statistics
+from udalib.data.sampling.rare_class import RareClassSampler, class_probabilities
+from udalib.data.sampling.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
+from udalib.data.sampling.stats import ClassStatistics, class_counts, compute_class_statistics
+from udalib.data.sets.check import check_dataset
+from udalib.data.sets.clips import Clips
+from udalib.data.sets.files import SegmentationFiles
+from udalib.data.sets.folder import SegmentationFolder
+from udalib.data.sets.manifests import Manifest, manifest, manifest_names
+from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
+from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
-from udalib.data.transforms import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
+from udalib.data.transforms.spatial import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
 
 __all__ = [
     "DATASETS",

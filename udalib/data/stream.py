@@ -16,7 +16,7 @@ from udalib.core.seeding import derive_seed
 from udalib.core.types import Batch, Sample
 from udalib.data.collate import as_batch, as_sample, collate
 from udalib.data.loading import load_in_order
-from udalib.data.samplers import ClassRequirement, Sampler, ShuffleSampler
+from udalib.data.sampling.samplers import ClassRequirement, Sampler, ShuffleSampler
 
 RECROPS = 10
 """How often the sample transforms are repeated at most to show what the sampler requires (daformer sheet, 7.2)."""
@@ -48,7 +48,7 @@ class Stream:
         sampler: item order; by default a :class:`ShuffleSampler` whose seed comes from ``seed`` and ``name``.
         sample_transforms: applied before collation to each sample as a batch of one, in the loader's process: the
             geometry that brings images to one size. Where the sampler requires a class
-            (:meth:`~udalib.data.samplers.Sampler.requirement`), they are repeated with fresh draws, up to
+            (:meth:`~udalib.data.sampling.samplers.Sampler.requirement`), they are repeated with fresh draws, up to
             :data:`RECROPS` times, until the label shows it; the last try is kept.
         batch_transforms: applied to the whole batch on the device, after images are float32 in [0, 1].
         seed: run seed.

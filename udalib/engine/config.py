@@ -32,7 +32,8 @@ class TrainConfig:
         log_every: iterations between lines in ``metrics.jsonl``; the only regular wait for the device.
         evaluate_every: iterations between evaluations; None = at the end only. The end is always evaluated.
         checkpoint_every: iterations between writes of ``last.ckpt``; None = at the end (and on Ctrl-C) only.
-        monitor: "evaluator/key" that decides which weights ``best.safetensors`` keeps; None = first evaluator's "miou".
+        monitor: "evaluator/key" that decides which weights ``best.safetensors`` keeps; None = the first evaluator's
+            score.
         progress: show a progress bar.
     """
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from udalib.core.seeding import derive_seed
 from udalib.core.types import Batch
-from udalib.engine.checkpoint import Checkpoint, load_checkpoint, refuse_changes, restore
 from udalib.engine.config import TrainConfig
-from udalib.engine.logs import LogWindow, NonFiniteError
-from udalib.engine.optim import set_learning_rates
+from udalib.engine.optim.build import set_learning_rates
 from udalib.engine.progress import Progress
-from udalib.engine.recorder import Recorder
-from udalib.engine.run import Run
+from udalib.engine.record.checkpoint import Checkpoint, load_checkpoint, refuse_changes, restore
+from udalib.engine.record.logs import LogWindow, NonFiniteError
+from udalib.engine.record.recorder import Recorder
+from udalib.engine.record.run import Run
 from udalib.engine.runtime import FabricRuntime, broadcast_tensors
 from udalib.engine.setup import (
     modes_kept,
@@ -198,7 +198,8 @@ class Loop:
         return logits.float()
 
     def _keep_best(self) -> None:
-        metric = self.config.monitor or f"{next(iter(self.evaluators))}/miou"
+        name, evaluator = next(iter(self.evaluators.items()))
+        metric = self.config.monitor or f"{name}/{evaluator.score}"
         value = self.results.get(metric)
         if value is not None and (self.best is None or value > self.best["value"]):
             self.best = {"metric": metric, "value": float(value), "iteration": self.iteration}

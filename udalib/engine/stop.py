@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from udalib.engine.run import Run
+from udalib.engine.record.run import Run
 
 
 class RunInterrupted(KeyboardInterrupt):

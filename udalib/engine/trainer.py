@@ -12,7 +12,7 @@ from udalib.core.errors import ConfigError, unknown_name
 from udalib.core.types import Batch, Logs
 from udalib.engine.config import TrainConfig
 from udalib.engine.loop import Loop
-from udalib.engine.run import Run
+from udalib.engine.record.run import Run
 from udalib.engine.runtime import make_fabric
 
 
@@ -43,7 +43,13 @@ class BatchStream(Protocol):
 
 
 class Evaluator(Protocol):
-    """What the trainer needs of an evaluator."""
+    """What the trainer needs of an evaluator.
+
+    Attributes:
+        score: key of the metric that decides which weights are the best, unless the configuration names another.
+    """
+
+    score: str
 
     def evaluate(self, predict: Any, device: torch.device, fabric: Any = None) -> dict[str, Any]:
         """Metrics by name, the same in every process."""

@@ -17,9 +17,9 @@ from torch.optim import Optimizer
 
 from udalib.core.types import Batch, Logs
 from udalib.methods.adversarial import Adversarial, Outputs
-from udalib.methods.alignment import LEVELS, Alignment, weighted
 from udalib.methods.base import Runtime
 from udalib.methods.registry import METHODS
+from udalib.methods.shared.alignment import LEVELS, Alignment, weighted
 from udalib.models.discriminator import FCDiscriminator
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import self_information
@@ -97,7 +97,7 @@ class MinEnt(Alignment):
     """MinEnt: minimise the mean pixel entropy of target predictions; no discriminator.
 
     Args:
-        network, optimizer, lambda_seg: see :class:`~udalib.methods.alignment.Alignment`.
+        network, optimizer, lambda_seg: see :class:`~udalib.methods.shared.alignment.Alignment`.
         num_classes: C.
         lambda_ent, lambda_ent_aux: weights of the entropy, main and auxiliary output.
         entropy_range: see :func:`udalib.ops.entropy.mean_entropy`; (0, 1) as in the released code.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from udalib.core.types import Batch, Logs
-from udalib.methods.alignment import LEVELS, Alignment, weighted
+from udalib.methods.shared.alignment import LEVELS, Alignment, weighted
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import frozen, gan_loss
 from udalib.ops.adversarial import SOURCE, TARGET, GanLoss, check_gan

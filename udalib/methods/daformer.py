@@ -1,8 +1,8 @@
 """DAFormer's training: DACS with a feature distance to an ImageNet encoder.
 
 Hoyer et al., "DAFormer", CVPR 2022. Of its three strategies, Rare Class Sampling is the order of the source images
-(:mod:`udalib.data.rare_class`) and the warm-up a schedule; what is left for the training step is the feature distance
-(daformer sheet, section 4.2, and section 5, step 4).
+(:mod:`udalib.data.sampling.rare_class`) and the warm-up a schedule; what is left for the training step is the feature
+distance (daformer sheet, section 4.2, and section 5, step 4).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from udalib.methods.labelled import Labelled, Pass
 from udalib.methods.registry import METHODS
 from udalib.methods.self_training import SelfTraining
+from udalib.methods.shared.labelled import Labelled, Pass
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import THINGS, feature_distance, thing_mask
 

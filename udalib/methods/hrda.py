@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from udalib.core.errors import ConfigError
 from udalib.methods.daformer import DAFormer
-from udalib.methods.labelled import Labelled, Pass
 from udalib.methods.registry import METHODS
+from udalib.methods.shared.labelled import Labelled, Pass
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import cross_entropy, resize

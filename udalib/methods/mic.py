@@ -16,10 +16,10 @@ from udalib.core.errors import ConfigError
 from udalib.core.types import Batch, Logs
 from udalib.methods.daformer import DAFormer
 from udalib.methods.hrda import HRDA
-from udalib.methods.labelled import Labelled, pixel_weight
 from udalib.methods.registry import METHODS
 from udalib.methods.self_training import SelfTraining
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.labelled import Labelled, pixel_weight
+from udalib.methods.shared.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
 from udalib.models.norm import statistics_kept
 from udalib.ops import block_grid, block_mask, mask_images

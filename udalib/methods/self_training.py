@@ -16,9 +16,9 @@ from torch.optim import Optimizer
 from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Batch, Logs
 from udalib.methods.base import Method
-from udalib.methods.labelled import Labelled, Pass, pixel_weight
 from udalib.methods.registry import METHODS
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.labelled import Labelled, Pass, pixel_weight
+from udalib.methods.shared.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import (
     choose_half,

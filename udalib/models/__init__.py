@@ -2,6 +2,11 @@
 
 from udalib.models.deeplab_v2 import DeepLabV2, DeepLabV2VGG
 from udalib.models.discriminator import FCDiscriminator
+from udalib.models.encoders.mit import MIT_CONFIGS, MiTConfig, MixTransformer
+from udalib.models.encoders.resnet import ResNet
+from udalib.models.encoders.streets_net import LightFPN, StreetsEncoder
+from udalib.models.encoders.timm_encoder import TimmEncoder
+from udalib.models.encoders.vit_pyramid import ViTPyramid
 from udalib.models.heads.daformer import DAFormerHead
 from udalib.models.heads.danet import DAHead
 from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead
@@ -10,10 +15,8 @@ from udalib.models.heads.isanet import ISAHead
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
 from udalib.models.hrda import at_two_scales
-from udalib.models.load import LoadReport, load_published
-from udalib.models.mit import MIT_CONFIGS, MiTConfig, MixTransformer
 from udalib.models.multi_resolution import MultiResolutionNetwork, ScaleOutputs
-from udalib.models.named_cnn import deeplab_v3plus
+from udalib.models.named import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
 from udalib.models.receptive_field import attention_maps, effective_receptive_field
 from udalib.models.registry import (
@@ -27,10 +30,7 @@ from udalib.models.registry import (
     list_encoders,
     list_networks,
 )
-from udalib.models.resnet import ResNet
-from udalib.models.streets_net import LightFPN, StreetsEncoder
-from udalib.models.timm_encoder import TimmEncoder
-from udalib.models.vit_pyramid import ViTPyramid
+from udalib.models.weights.load import LoadReport, load_published
 
 __all__ = [
     "CAFFE",

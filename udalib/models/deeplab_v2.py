@@ -13,9 +13,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
+from udalib.models.encoders.resnet import resnet101_caffe_d8
 from udalib.models.network import CAFFE, InputStats, SegmentationNetwork
 from udalib.models.registry import DECODERS, ENCODERS, NETWORKS
-from udalib.models.resnet import resnet101_caffe_d8
 
 RATES = (6, 12, 18, 24)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import nn
 
 from udalib.core.errors import unknown_name
-from udalib.models.mit import MIT_CONFIGS
+from udalib.models.encoders.mit import MIT_CONFIGS
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.models.network import SegmentationNetwork
 from udalib.models.registry import NETWORKS, combine, create_decoder

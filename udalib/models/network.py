@@ -47,8 +47,9 @@ class SegmentationNetwork(nn.Module):
         align_corners: how the logits are to be resized to the image size (read by methods and inference).
         auxiliary: a second decoder, for training only; None leaves the decoder's own auxiliary outputs, if any.
 
-    Published checkpoints name the parts ``backbone`` and ``decode_head``; :func:`udalib.models.load.load_published`
-    maps them by ``published_prefixes`` (published -> ours), which a network with other names may override.
+    Published checkpoints name the parts ``backbone`` and ``decode_head``;
+    :func:`udalib.models.weights.load.load_published` maps them by ``published_prefixes`` (published -> ours), which a
+    network with other names may override.
     """
 
     published_prefixes: ClassVar[dict[str, str]] = {"backbone.": "encoder.", "decode_head.": "decoder."}

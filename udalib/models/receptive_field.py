@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
-from udalib.models.mit_blocks import Attention, Size
+from udalib.models.encoders.mit_blocks import Attention, Size
 
 
 def effective_receptive_field(network: nn.Module, images: Tensor, position: tuple[float, float] = (0.5, 0.5)) -> Tensor:
@@ -50,7 +50,7 @@ def attention_maps(encoder: nn.Module, images: Tensor, stage: int, block: int) -
     """Attention of one block of a MiT encoder.
 
     Args:
-        encoder: a :class:`udalib.models.mit.MixTransformer`.
+        encoder: a :class:`udalib.models.encoders.mit.MixTransformer`.
         images: what the encoder takes, normalised float (B, 3, H, W).
         stage: 1 to 4.
         block: index within the stage, from 0; negative counts from the end.

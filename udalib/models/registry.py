@@ -13,8 +13,8 @@ from torch import nn
 
 from udalib.core.errors import CheckpointError, ConfigError, unknown_name
 from udalib.core.registry import Registry
-from udalib.models.load import load_published
 from udalib.models.network import IMAGENET, InputStats, SegmentationNetwork
+from udalib.models.weights.load import load_published
 
 T = TypeVar("T")
 

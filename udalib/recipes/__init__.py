@@ -1,13 +1,13 @@
 """Recipes: named, complete, immutable descriptions of experiments, and the one function that runs them."""
 
-from udalib.recipes.options import Options
-from udalib.recipes.overrides import apply_overrides, parameter_paths, parse_assignments
-from udalib.recipes.records import Entry, read_entries
 from udalib.recipes.registry import PRESETS, RECIPES, get_recipe, list_recipes, register
-from udalib.recipes.report import Report, summarise
-from udalib.recipes.report_text import FORMATS, render
+from udalib.recipes.report.groups import Report, summarise
+from udalib.recipes.report.records import Entry, read_entries
+from udalib.recipes.report.text import FORMATS, render
 from udalib.recipes.runner import RunResult, execute, run_folder, run_recipe
-from udalib.recipes.specs import (
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.overrides import apply_overrides, parameter_paths, parse_assignments
+from udalib.recipes.spec.specs import (
     DatasetSpec,
     DecoderSpec,
     EncoderSpec,

@@ -8,15 +8,15 @@ from typing import Any
 from udalib.core.errors import ConfigError
 from udalib.core.seeding import derive_seed
 from udalib.data import Stream, label_space
-from udalib.engine.optim import build_optimizer
+from udalib.engine.optim.build import build_optimizer
 from udalib.methods import Method
 from udalib.models import SegmentationNetwork
-from udalib.recipes.datasets import First, WithImageTransforms, in_label_space
 from udalib.recipes.networks import build_network, check_network
-from udalib.recipes.parts import option_types, parameters_of, parts_of
 from udalib.recipes.registry import get_recipe
-from udalib.recipes.specs import DatasetSpec, EvaluationSpec, Recipe, StreamSpec
-from udalib.recipes.tasks import TASKS
+from udalib.recipes.spec.datasets import First, WithImageTransforms, in_label_space
+from udalib.recipes.spec.parts import option_types, parameters_of, parts_of
+from udalib.recipes.spec.specs import DatasetSpec, EvaluationSpec, Recipe, StreamSpec
+from udalib.recipes.spec.tasks import TASKS
 
 
 def check(recipe: Recipe) -> None:

@@ -11,9 +11,9 @@ from udalib.core.paths import weights_root
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
 from udalib.models.auxiliary import attach_auxiliary
 from udalib.models.hrda import at_two_scales
-from udalib.models.load import load_published
 from udalib.models.registry import combine
-from udalib.recipes.network_specs import PAIR, EncoderSpec, NetworkSpec, WeightsSpec
+from udalib.models.weights.load import load_published
+from udalib.recipes.spec.network_specs import PAIR, EncoderSpec, NetworkSpec, WeightsSpec
 
 STATS = {"imagenet": IMAGENET, "half": HALF, "caffe": CAFFE}
 

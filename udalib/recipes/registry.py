@@ -11,8 +11,8 @@ from typing import Any
 
 from udalib.core.errors import ConfigError, unknown_name
 from udalib.core.registry import Registry
-from udalib.recipes.overrides import apply_overrides
-from udalib.recipes.specs import Recipe
+from udalib.recipes.spec.overrides import apply_overrides
+from udalib.recipes.spec.specs import Recipe
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 
@@ -27,10 +27,10 @@ FIXED = ("name", "summary", "published", "presets", "preset")
 
 
 @cache
-def _import_zoo() -> None:
+def import_zoo() -> None:
     """Import every module of ``udalib.recipes.zoo`` once, so that a new file there needs no edit elsewhere."""
     package = importlib.import_module("udalib.recipes.zoo")
-    for module in pkgutil.iter_modules(package.__path__, "udalib.recipes.zoo."):
+    for module in pkgutil.walk_packages(package.__path__, "udalib.recipes.zoo."):
         importlib.import_module(module.name)
 
 
@@ -41,7 +41,7 @@ def register(recipe: Recipe) -> Recipe:
 
 def list_recipes(pattern: str = "*") -> list[str]:
     """Sorted names of the recipes that match a shell-style ``pattern``."""
-    _import_zoo()
+    import_zoo()
     return RECIPES.names(pattern)
 
 
@@ -52,7 +52,7 @@ def get_recipe(name: str, preset: str = "laptop", overrides: Mapping[str, Any] |
         UnknownNameError: for an unknown recipe, preset or parameter, with the nearest known names.
         ConfigError: for a value of the wrong type.
     """
-    _import_zoo()
+    import_zoo()
     recipe = RECIPES.get(name)
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)

@@ -15,20 +15,20 @@ import torch
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.paths import runs_root
 from udalib.core.seeding import derive_seed
-from udalib.engine.checkpoint import load_weights
 from udalib.engine.config import MEANING
-from udalib.engine.records import read_run
-from udalib.engine.run import Run
+from udalib.engine.record.checkpoint import load_weights
+from udalib.engine.record.reading import read_run
+from udalib.engine.record.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
 from udalib.models import SegmentationNetwork
 from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
-from udalib.recipes.datasets import WORLD
 from udalib.recipes.networks import continue_from
 from udalib.recipes.registry import get_recipe
-from udalib.recipes.serialise import fingerprint, from_plain, to_plain
-from udalib.recipes.specs import Recipe
-from udalib.recipes.tasks import TASKS
+from udalib.recipes.spec.datasets import WORLD
+from udalib.recipes.spec.serialise import fingerprint, from_plain, to_plain
+from udalib.recipes.spec.specs import Recipe
+from udalib.recipes.spec.tasks import TASKS
 from udalib.world import WORLD_VERSION
 
 
@@ -76,7 +76,7 @@ def run_recipe(
         preset: quick, laptop or paper.
         seed: of the initial weights, the order of the data and every random draw.
         device: auto, cpu, cuda, cuda:N or mps.
-        overrides: dotted path to value, see :mod:`udalib.recipes.overrides`.
+        overrides: dotted path to value, see :mod:`udalib.recipes.spec.overrides`.
         out: folder that holds the run folders, default $UDALIB_RUNS; see :func:`run_folder`.
         resume: go on where an earlier, unfinished run of the same folder stopped; False starts again.
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from udalib.teach.check import NotYet, exercise, require, require_close, require_function
-from udalib.viz.labels import to_numpy
+from udalib.viz.pictures.labels import to_numpy
 
 
 @exercise("01.1", "write to_train_ids(raw): uint8 raw ids -> train ids with 7: 0, 26: 13, everything else 255.")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from udalib.analysis.rare_classes import iterations_until
-from udalib.engine.schedules import WarmupPoly
+from udalib.engine.optim.schedules import WarmupPoly
 from udalib.ops.feature_distance import feature_distance, thing_mask
 from udalib.teach.check import exercise, require, require_close, require_function
 

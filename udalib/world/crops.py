@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from udalib.core.seeding import derive_seed
 from udalib.data.labels import label_space
-from udalib.world import palette
 from udalib.world.camera import Camera
 from udalib.world.dice import Dice
+from udalib.world.drawing import palette
+from udalib.world.drawing.shading import NUMBERS, locate, paint
+from udalib.world.drawing.view import View, view
+from udalib.world.drawing.weather import develop
 from udalib.world.ground import build_sides, lay_ground
 from udalib.world.kit import Kit, Shape, kit, kit_names
 from udalib.world.plan import ROAD, SIDEWALK, Plan, Street, make_camera
 from udalib.world.render import WORLD_VERSION
 from udalib.world.scene import Scene, assemble
-from udalib.world.shading import NUMBERS, locate, paint
 from udalib.world.styles import Layout, Photo, Style, Surface
-from udalib.world.view import View, view
-from udalib.world.weather import develop
 
 CROPS_VERSION = "things-v2"
 THINGS = label_space("cityscapes19").things

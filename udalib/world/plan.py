@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from udalib.world.camera import Camera, rotation
 from udalib.world.dice import Dice
+from udalib.world.drawing.palette import rows
 from udalib.world.kit import Shape
-from udalib.world.palette import rows
 from udalib.world.scene import ENDLESS, FLOOR, STANDING, Placement
 from udalib.world.styles import Layout, Surface
 

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from udalib.core.errors import ConfigError
 from udalib.core.seeding import derive_seed
 from udalib.core.types import Sample
-from udalib.world import palette
 from udalib.world.dice import Dice
-from udalib.world.flow import flow
+from udalib.world.drawing import palette
+from udalib.world.drawing.flow import flow
+from udalib.world.drawing.shading import NUMBERS, locate, paint
+from udalib.world.drawing.view import REACH, View, view
+from udalib.world.drawing.weather import develop
 from udalib.world.ground import build_sides, lay_ground
 from udalib.world.kit import kit
 from udalib.world.layout import CHUNK, populate
 from udalib.world.plan import Plan, Street, make_camera
 from udalib.world.scene import Scene, assemble
-from udalib.world.shading import NUMBERS, locate, paint
 from udalib.world.styles import STYLES, Style
-from udalib.world.view import REACH, View, view
-from udalib.world.weather import develop
 
 WORLD_VERSION = "streets-v1"
 NUM_CLASSES = 19

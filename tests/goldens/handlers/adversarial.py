@@ -14,7 +14,7 @@ from udalib.data import mapping
 from udalib.methods.adaptsegnet import AdaptSegNet
 from udalib.methods.advent import AdvEnt, MinEnt
 from udalib.methods.adversarial import SOURCE, TARGET
-from udalib.methods.alignment import LEVELS, Alignment
+from udalib.methods.shared.alignment import LEVELS, Alignment
 from udalib.models.deeplab_v2 import DeepLabV2
 from udalib.ops import mean_entropy, self_information
 

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from udalib.core.errors import ConfigError
 from udalib.models.deeplab_v2 import DeepLabV2, DeepLabV2VGG
 from udalib.models.discriminator import FCDiscriminator
+from udalib.models.encoders.resnet import ResNet
 from udalib.models.heads.danet import DAHead
 from udalib.models.heads.deeplab_v3plus import DeepLabV3PlusHead
 from udalib.models.heads.dlv2 import DLV2Head
 from udalib.models.heads.isanet import ISAHead
 from udalib.models.network import SegmentationNetwork
-from udalib.models.resnet import ResNet
 
 TOLERANCE = relmax(2e-4)  # daformer's files' own; float32 against float64 of the official code differs by about 1e-6
 

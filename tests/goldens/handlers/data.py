@@ -14,9 +14,9 @@ from PIL import Image
 
 from udalib.data import HorizontalFlip, Pad, PilResize, RandomCrop, Resize, SegmentationFolder, mapping
 from udalib.data.collate import as_batch
-from udalib.data.geometry import fitted_size
 from udalib.data.labels import label_space_names
-from udalib.data.stats import BY_CLASS, BY_FILE, PER_IMAGE, ClassStatistics, class_counts
+from udalib.data.sampling.stats import BY_CLASS, BY_FILE, PER_IMAGE, ClassStatistics, class_counts
+from udalib.data.transforms.geometry import fitted_size
 from udalib.models.network import CAFFE
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -7,9 +7,9 @@ from harness import Check, exact, handles, relative, relmax
 from torch import nn
 
 from udalib import ops
-from udalib.engine.optim import OptimizerSpec, Rule, build_optimizer, set_learning_rates
-from udalib.engine.repeated_sgd import RepeatedSGD
-from udalib.engine.schedules import Poly, WarmupPoly
+from udalib.engine.optim.build import OptimizerSpec, Rule, build_optimizer, set_learning_rates
+from udalib.engine.optim.repeated_sgd import RepeatedSGD
+from udalib.engine.optim.schedules import Poly, WarmupPoly
 
 
 class Named(nn.Module):

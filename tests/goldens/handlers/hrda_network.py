@@ -13,8 +13,8 @@ from subsample import subsample
 from torch import Tensor
 
 from udalib.core.draws import Draws
-from udalib.data.transforms import ValidMargins
-from udalib.engine.inference import Sliding
+from udalib.data.transforms.spatial import ValidMargins
+from udalib.engine.evaluation.inference import Sliding
 from udalib.models.multi_resolution import MultiResolutionNetwork
 from udalib.ops import batch_accuracy, cross_entropy
 from udalib.ops.resize import resize

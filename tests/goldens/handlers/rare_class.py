@@ -9,7 +9,7 @@ import torch
 from harness import Check, absolute, exact, handles
 
 from udalib.data import ClassStatistics, RareClassSampler, Sampler, Stream, class_probabilities
-from udalib.data.stats import BY_CLASS
+from udalib.data.sampling.stats import BY_CLASS
 
 
 def statistics_of(case):

@@ -8,8 +8,8 @@ from harness import Check, absolute, agreement, exact, handles, relative, relmax
 
 from udalib import metrics
 from udalib.data.labels import label_space, lookup_table, mapping
-from udalib.engine.evaluation import SegmentationEvaluator
-from udalib.engine.inference import resize_logits
+from udalib.engine.evaluation.inference import resize_logits
+from udalib.engine.evaluation.segmentation import SegmentationEvaluator
 
 
 @handles("adaptsegnet", "evaluate_readout*")

@@ -14,7 +14,7 @@ from published_networks import build_encoder, build_head, hrda_network
 from self_training_script import Script, normalised
 from torch import Tensor, nn
 
-from udalib.engine.optim import OptimizerSpec, Rule, build_optimizer
+from udalib.engine.optim.build import OptimizerSpec, Rule, build_optimizer
 from udalib.methods import create_method
 from udalib.methods.daformer import DAFormer
 from udalib.models import InputStats

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udalib.core.errors import unknown_name
-from udalib.models.blocks import ASPP, ConvNormAct, LinearEmbedding, classifier
-from udalib.models.isa import ISALayer
+from udalib.models.heads.blocks import ASPP, ConvNormAct, LinearEmbedding, classifier
+from udalib.models.heads.isa import ISALayer
 from udalib.models.registry import DECODERS
 from udalib.ops.resize import resize
 

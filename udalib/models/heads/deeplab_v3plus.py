@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct, SeparableConvNormAct, classifier
+from udalib.models.heads.blocks import ConvNormAct, SeparableConvNormAct, classifier
 from udalib.models.registry import DECODERS
 from udalib.ops.resize import resize
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct
+from udalib.models.heads.blocks import ConvNormAct
 from udalib.models.registry import DECODERS
 
 

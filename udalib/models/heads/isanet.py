@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct, classifier
-from udalib.models.isa import RelationBlock, interlaced_attention
+from udalib.models.heads.blocks import ConvNormAct, classifier
+from udalib.models.heads.isa import RelationBlock, interlaced_attention
 from udalib.models.registry import DECODERS
 
 
@@ -24,7 +24,7 @@ class ISAHead(nn.Module):
         num_classes: number of classes.
         channels: width of the head.
         attention_channels: width of queries and keys.
-        down_factor: (rows, columns) of the blocks, see :func:`udalib.models.isa.interlaced_attention`.
+        down_factor: (rows, columns) of the blocks, see :func:`udalib.models.heads.isa.interlaced_attention`.
         norm: BatchNorm in the convolutions; False is the "nodbn" head of the DAFormer benchmark.
         dropout: probability of Dropout2d before the classifier.
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from udalib.models.blocks import ConvNormAct, classifier
+from udalib.models.heads.blocks import ConvNormAct, classifier
 from udalib.models.registry import DECODERS
 from udalib.ops.resize import resize
 

@@ -8,10 +8,10 @@ the presets of that one, not of this.
 from __future__ import annotations
 
 from udalib.engine.config import TrainConfig
-from udalib.engine.optim import OptimizerSpec
-from udalib.recipes.options import Options
+from udalib.engine.optim.build import OptimizerSpec
 from udalib.recipes.registry import register
-from udalib.recipes.specs import (
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import (
     DatasetSpec,
     EvaluationSpec,
     MethodSpec,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from udalib.engine.config import TrainConfig
-from udalib.engine.optim import OptimizerSpec
-from udalib.recipes.options import Options
+from udalib.engine.optim.build import OptimizerSpec
 from udalib.recipes.registry import register
-from udalib.recipes.specs import (
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import (
     DatasetSpec,
     EvaluationSpec,
     MethodSpec,
@@ -75,6 +75,10 @@ def world_recipe(
         presets=world_presets(streams),
     )
 
+
+WHAT = "The embedded streets, 19 classes, mIoU in percent on 200 validation images of each style"
+NOT_CITYSCAPES = "These numbers say nothing about Cityscapes."
+"""What the numbers of comparisons on the streets are, and are not."""
 
 SOURCE_ONLY = register(
     world_recipe(

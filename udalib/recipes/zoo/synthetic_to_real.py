@@ -1,18 +1,18 @@
 """GTA5 and SYNTHIA to Cityscapes, source only: what a network loses on real streets before any adaptation.
 
 ``paper`` is the base setting, that of DAFormer's code base (daformer sheet, sections 7, 8 and 10); source-only in
-AdaptSegNet's setting is in :mod:`udalib.recipes.zoo.adaptsegnet`. ``quick`` and ``laptop`` shrink crops and iterations
-and start from random weights: they show that the data is read and the network trains, and are not to be held against
-the published numbers.
+AdaptSegNet's setting is in :mod:`udalib.recipes.zoo.adversarial.adaptsegnet`. ``quick`` and ``laptop`` shrink crops and
+iterations and start from random weights: they show that the data is read and the network trains, and are not to be held
+against the published numbers.
 """
 
 from __future__ import annotations
 
 from udalib.engine.config import TrainConfig
-from udalib.engine.optim import OptimizerSpec, Rule
-from udalib.recipes.options import Options
+from udalib.engine.optim.build import OptimizerSpec, Rule
 from udalib.recipes.registry import register
-from udalib.recipes.specs import (
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import (
     DatasetSpec,
     DecoderSpec,
     EncoderSpec,

@@ -1,0 +1,1 @@
+"""What a network sees and costs: receptive fields, attention, memory, time."""

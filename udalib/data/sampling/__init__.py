@@ -1,0 +1,1 @@
+"""Orders in which a data set is visited, and the class statistics that some of them need."""

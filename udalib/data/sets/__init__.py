@@ -1,0 +1,1 @@
+"""Data sets: manifests, files, folders, clips; reading and checking them."""

@@ -1,0 +1,16 @@
+"""Transforms of samples and batches: geometry, labels, colours."""
+
+from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
+from udalib.data.transforms.spatial import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+
+__all__ = [
+    "ColorJitter",
+    "GaussianBlur",
+    "HorizontalFlip",
+    "MapLabels",
+    "Pad",
+    "PilResize",
+    "RandomCrop",
+    "Resize",
+    "ValidMargins",
+]

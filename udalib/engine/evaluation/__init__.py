@@ -1,0 +1,1 @@
+"""Evaluators, one a task, and how whole images are predicted."""

@@ -1,0 +1,1 @@
+"""Optimisers from a description of their parameter groups, and learning-rate schedules."""

@@ -1,0 +1,1 @@
+"""Weight files: finding, reading and fitting them into networks."""

@@ -1,0 +1,60 @@
+"""Tasks by name: what evaluates a model of a task, and which of its scores stand in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from udalib.core.registry import Registry
+from udalib.data import LabelSpace
+from udalib.engine.evaluation.classification import ClassificationEvaluator
+from udalib.engine.evaluation.segmentation import SegmentationEvaluator
+
+if TYPE_CHECKING:
+    from udalib.recipes.spec.specs import EvaluationSpec
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of prediction.
+
+    Attributes:
+        score: key of the score, a fraction in [0, 1], that stands for an evaluation, as the evaluator gives it.
+        title: of that score in a table.
+        class_score: key of the scores by class, {name: fraction}.
+        class_title: of a table of those.
+        evaluator: ``(dataset, label space, evaluation, align_corners)`` to an evaluator.
+    """
+
+    score: str
+    title: str
+    class_score: str
+    class_title: str
+    evaluator: Callable[[Any, LabelSpace, EvaluationSpec, bool], Any]
+
+
+TASKS: Registry[Task] = Registry("task")
+
+
+def _segmentation(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool) -> SegmentationEvaluator:
+    return SegmentationEvaluator(
+        dataset,
+        space,
+        subsets={name: space.subset(name) for name in spec.subsets},
+        inference=spec.inference.build(),
+        batch_size=spec.batch_size,
+        transforms=[transform.build() for transform in spec.transforms],
+        align_corners=align_corners,
+    )
+
+
+def _classification(
+    dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool
+) -> ClassificationEvaluator:
+    transforms = [transform.build() for transform in spec.transforms]
+    return ClassificationEvaluator(dataset, space, spec.batch_size, transforms)
+
+
+TASKS.add("segmentation", Task("miou", "mIoU", "iou", "IoU by class", _segmentation))
+TASKS.add("classification", Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _classification))

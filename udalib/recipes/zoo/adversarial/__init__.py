@@ -1,0 +1,1 @@
+"""AdaptSegNet and ADVENT: published settings, the streets, CamVid."""

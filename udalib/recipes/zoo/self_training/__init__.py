@@ -1,0 +1,1 @@
+"""DACS, DAFormer, HRDA, MIC: published settings, the streets, CamVid."""

@@ -1,0 +1,1 @@
+"""Charts and tables of numbers: curves, class scores, effects, sentences that say what they show."""

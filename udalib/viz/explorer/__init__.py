@@ -1,0 +1,1 @@
+"""Explorers: a pure figure function with controls in front of it."""
