@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
+import tiny_streets
 import torch
 
 from udalib.cli import main
@@ -21,26 +21,7 @@ NETWORK = NetworkSpec.pair(
     DecoderSpec.of("light_fpn", width=8),
     multi_resolution=MultiResolutionSpec(detail=(16, 32)),
 )
-TINY = {
-    "network": NETWORK,
-    "train.iterations": 2,
-    "train.progress": False,
-    "streams.source.dataset.size": (32, 64),
-    "streams.source.dataset.length": 4,
-    "streams.source.batch_size": 2,
-    "evaluations.target.dataset.size": (32, 64),
-    "evaluations.target.dataset.length": 2,
-    "evaluations.source.dataset.size": (32, 64),
-    "evaluations.source.dataset.length": 2,
-}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the cache of this module's streets out of the working tree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+TINY = {"network": NETWORK, **tiny_streets.TINY}
 
 
 @pytest.fixture(scope="module")

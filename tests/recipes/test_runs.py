@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_streets import TINY
 
 from udalib.core.errors import CheckpointError, ConfigError, DataError
 from udalib.engine.stop import RunInterrupted
 from udalib.recipes import RunResult, read_entries, render, run_recipe, summarise
 from udalib.recipes.apply.predictor import find_images, load_predictor, predict_files
-
-TINY = {
-    "train.iterations": 2,
-    "train.progress": False,
-    "streams.source.dataset.size": (32, 64),
-    "streams.source.dataset.length": 4,
-    "streams.source.batch_size": 2,
-    "evaluations.target.dataset.size": (32, 64),
-    "evaluations.target.dataset.length": 2,
-    "evaluations.source.dataset.size": (32, 64),
-    "evaluations.source.dataset.length": 2,
-}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the cache of this module's streets out of the working tree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

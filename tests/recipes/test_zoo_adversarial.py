@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from published_size import paper, published_size
 from torch import Tensor
 
 from udalib.core.errors import CheckpointError, ConfigError
 from udalib.data import label_space
 from udalib.engine.optim.build import OptimizerSpec, build_optimizer
-from udalib.methods import Method
 from udalib.methods.adaptsegnet import AdaptSegNet
-from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import build_dataset, build_method, build_schedules
+from udalib.recipes import apply_overrides, get_recipe, list_recipes, run_recipe
+from udalib.recipes.build import build_dataset, build_schedules
 from udalib.recipes.networks import build_network
 
 CITIES = ("rome", "rio", "tokyo", "taipei")
@@ -78,17 +77,6 @@ ROWS = {
     "synthia2cityscapes/adaptsegnet-multi",
     "synthia2cityscapes/adaptsegnet-vgg-single",
 }
-
-
-def paper(name: str) -> Recipe:
-    return get_recipe(name, "paper")
-
-
-@cache
-def published_size(name: str) -> Method:
-    """The method in its published size, with parameters that have shapes and no values."""
-    with torch.device("meta"):
-        return build_method(paper(name), pretrained=False)
 
 
 def main_groups(name: str) -> list[dict[str, Any]]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from published_size import paper, published_size
 
 from udalib.core.errors import CheckpointError
 from udalib.data import label_space
 from udalib.engine.optim.schedules import Poly, WarmupPoly
-from udalib.methods import Method
-from udalib.recipes import Recipe, apply_overrides, get_recipe, list_recipes, run_recipe
-from udalib.recipes.build import build_method, build_schedules
+from udalib.recipes import apply_overrides, get_recipe, list_recipes, run_recipe
+from udalib.recipes.build import build_schedules
 from udalib.recipes.networks import build_network
 
 SYNTHETIC = ("gta2cityscapes", "synthia2cityscapes")
@@ -67,17 +66,6 @@ PUBLISHED = [
     ("cityscapes/oracle-segformer-mit_b5", 76.4, MIOU, False),
     ("cityscapes/oracle-daformer", 77.6, MIOU, False),
 ]
-
-
-def paper(name: str) -> Recipe:
-    return get_recipe(name, "paper")
-
-
-@cache
-def published_size(name: str) -> Method:
-    """The method in its published size, with parameters that have shapes and no values."""
-    with torch.device("meta"):
-        return build_method(paper(name), pretrained=False)
 
 
 def test_these_recipes_exist_and_no_other_has_their_methods() -> None:

@@ -47,11 +47,8 @@ NAMES = ("sweep", "verdict", "entropy")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_control_moves_over_its_whole_range(name, sweep_file):
-    explorer = make(name, sweep_file)
-    drawn = [explorer.draw(**state) for state in explorer.sweep()]
-    assert len(drawn) == sum(len(control.sweep()) for control in explorer.controls.values())
-    assert all(figure.axes for figure in drawn)
+def test_every_control_moves_over_its_whole_range(name, sweep_file, draw_over_all_ranges):
+    draw_over_all_ranges(make(name, sweep_file))
 
 
 @pytest.mark.parametrize("name", NAMES)

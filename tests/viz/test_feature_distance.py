@@ -7,7 +7,6 @@ import torch
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space
 from udalib.viz.daformer import FeatureDistanceExplorer, feature_distance_figure
-from udalib.viz.explorer.controls import Several
 
 SPACE = label_space("cityscapes19")
 LABEL = torch.zeros(32, 64, dtype=torch.uint8)
@@ -60,10 +59,8 @@ def test_the_distance_is_averaged_over_what_counts_and_drawn_by_class():
     assert "nothing counts" in title(empty, 4)
 
 
-def test_every_control_moves_over_its_whole_range():
-    explorer = FeatureDistanceExplorer(SAMPLES, SPACE, scales=(8, 16))
-    drawn = [explorer.draw(**state) for state in explorer.sweep()]
-    assert len(drawn) == sum(len(control.sweep()) for control in explorer.controls.values())
+def test_every_control_moves_over_its_whole_range(draw_over_all_ranges):
+    drawn = draw_over_all_ranges(FeatureDistanceExplorer(SAMPLES, SPACE, scales=(8, 16)))
     assert all(len(figure.axes) == 4 for figure in drawn)
     explorer = FeatureDistanceExplorer(SAMPLES, SPACE, distances={"a": [DISTANCE] * 2, "b": [DISTANCE / 2] * 2})
     for name in ("index", "min_ratio", "distance"):
@@ -74,20 +71,8 @@ def test_every_control_moves_over_its_whole_range():
 @pytest.mark.parametrize(
     "options", [{"scales": (8, 16)}, {"distances": {"a": [DISTANCE] * 2, "b": [DISTANCE / 2] * 2}}]
 )
-def test_every_control_of_the_widget_changes_the_picture(options):
-    pytest.importorskip("ipywidgets")
-    explorer = FeatureDistanceExplorer(SAMPLES, SPACE, **options)
-    box = explorer.widget()
-    opened = bytes(box.children[-1].value)
-    for front, (key, control) in zip(box.children[1:-2], explorer.controls.items(), strict=True):
-        assert front.description == control.label
-        changed = (
-            () if isinstance(control, Several) else next(v for v in control.sweep() if v != explorer.defaults[key])
-        )
-        front.value = changed
-        assert box.children[-2].value == ""
-        assert bytes(box.children[-1].value) != opened, f"{key} changes nothing"
-        front.value = explorer.defaults[key]
+def test_every_control_of_the_widget_changes_the_picture(options, move_every_control):
+    move_every_control(FeatureDistanceExplorer(SAMPLES, SPACE, **options))
 
 
 def test_classes_open_with_the_things_and_maps_share_one_scale_of_colours():

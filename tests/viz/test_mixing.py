@@ -113,22 +113,12 @@ def test_an_empty_or_full_mask_has_no_outline(filled):
     assert not axes.collections
 
 
-def test_every_control_moves_over_its_whole_range(explorer):
-    drawn = [explorer.draw(**state) for state in explorer.sweep()]
-    assert len(drawn) == sum(len(control.sweep()) for control in explorer.controls.values())
-    assert all(figure.axes for figure in drawn)
+def test_every_control_moves_over_its_whole_range(explorer, draw_over_all_ranges):
+    draw_over_all_ranges(explorer)
 
 
-def test_every_control_of_the_widget_changes_the_picture(explorer):
-    pytest.importorskip("ipywidgets")
-    box = explorer.widget()
-    opened = bytes(box.children[-1].value)
-    for front, (key, control) in zip(box.children[1:-2], explorer.controls.items(), strict=True):
-        assert front.description == control.label
-        front.value = next(value for value in reversed(control.sweep()) if value != explorer.defaults[key])
-        assert box.children[-2].value == ""
-        assert bytes(box.children[-1].value) != opened, f"{key} changes nothing"
-        front.value = explorer.defaults[key]
+def test_every_control_of_the_widget_changes_the_picture(explorer, move_every_control):
+    move_every_control(explorer)
 
 
 def test_classes_can_be_picked(explorer):

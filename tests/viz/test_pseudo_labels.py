@@ -95,20 +95,12 @@ def test_curves_draw_every_seed_and_their_mean():
         kept_curves({})
 
 
-def test_every_control_moves_over_its_whole_range_and_changes_the_picture():
+def test_every_control_moves_over_its_whole_range_and_changes_the_picture(move_every_control):
     explorer = PseudoLabelExplorer(outputs(), SPACE)
     assert explorer.controls["alpha"].sweep() == [0.0, 0.99]
     titles = {explorer.draw(**state).axes[0].get_title() for state in explorer.sweep()}
     assert len(titles) == len(explorer.controls["threshold"].sweep()) + 1
-    pytest.importorskip("ipywidgets")
-    box = explorer.widget()
-    opened = bytes(box.children[-1].value)
-    for front, (key, control) in zip(box.children[1:-2], explorer.controls.items(), strict=True):
-        assert front.description == control.label
-        front.value = next(value for value in control.sweep() if value != explorer.defaults[key])
-        assert box.children[-2].value == ""
-        assert bytes(box.children[-1].value) != opened
-        front.value = explorer.defaults[key]
+    move_every_control(explorer)
 
 
 def test_the_contact_sheet_is_captioned():

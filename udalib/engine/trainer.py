@@ -1,4 +1,4 @@
-"""The trainer: knows no method by name. It asks four small protocols for what it needs."""
+"""The trainer: knows no method by name. It asks three small protocols for what it needs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from udalib.core.errors import ConfigError, unknown_name
-from udalib.core.types import Batch, Logs
+from udalib.core.types import Batch
 from udalib.engine.config import TrainConfig
 from udalib.engine.loop import Loop
 from udalib.engine.record.run import Run
 from udalib.engine.runtime import make_fabric
-
-
-class Trainable(Protocol):
-    """What the trainer needs of a method; :class:`udalib.methods.Method` has it."""
-
-    streams: tuple[str, ...]
-    runtime: Any
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Optimisers by name."""
-
-    def step(self, batches: Mapping[str, Batch], iteration: int) -> Logs:
-        """One training iteration."""
-
-    def predict(self, images: Tensor) -> Tensor:
-        """Logits for images in [0, 1]."""
 
 
 class BatchStream(Protocol):

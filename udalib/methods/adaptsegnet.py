@@ -6,8 +6,7 @@ Tsai, Hung, Schulter, Sohn, Yang, Chandraker: Learning to Adapt Structured Outpu
 
 from __future__ import annotations
 
-from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -15,10 +14,8 @@ from torch.optim import Optimizer
 from udalib.core.errors import ConfigError
 from udalib.methods.adversarial import Adversarial, Outputs
 from udalib.methods.registry import METHODS
-from udalib.models.discriminator import FCDiscriminator
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import resize
-from udalib.ops.adversarial import GanLoss
 
 
 @METHODS.register("adaptsegnet")
@@ -33,14 +30,11 @@ class AdaptSegNet(Adversarial):
     result: one level with ``gan="ls", lambda_adv=0.01``.
 
     Args:
-        network, optimizer, lambda_seg, gan, discriminator_lr, discriminator_betas, official: see
-            :class:`~udalib.methods.adversarial.Adversarial`.
-        num_classes: C, channels of the discriminators' input in the output space.
-        lambda_adv: weight of the adversarial loss on the main output, or on the feature.
-        lambda_adv_aux: weight on the auxiliary output; 0 in the feature space.
+        network, optimizer, num_classes: see :class:`~udalib.methods.adversarial.Adversarial`.
+        lambda_adv_aux: weight of the adversarial loss on the auxiliary output; 0 in the feature space, which has one
+            level.
         space: "output" or "feature".
-        discriminator_width, discriminator_depth: see :class:`~udalib.models.discriminator.FCDiscriminator`. On images
-            far smaller than 512 x 1024 the published depth of 5 sees nearly the whole image at every position.
+        host: options of :class:`~udalib.methods.adversarial.Adversarial`.
     """
 
     title: ClassVar[str] = "AdaptSegNet"
@@ -51,36 +45,22 @@ class AdaptSegNet(Adversarial):
         optimizer: Optimizer,
         num_classes: int,
         *,
-        lambda_seg: float = 0.1,
-        lambda_adv: float = 0.001,
         lambda_adv_aux: float = 0.0002,
-        gan: GanLoss = "vanilla",
         space: Literal["output", "feature"] = "output",
-        discriminator_lr: float = 1e-4,
-        discriminator_betas: tuple[float, float] = (0.9, 0.99),
-        discriminator_width: int = 64,
-        discriminator_depth: int = 5,
-        official: bool = False,
+        **host: Any,
     ) -> None:
         if space not in ("output", "feature"):
             raise ConfigError(f"space is {space!r}; choose output or feature.")
         if space == "feature" and lambda_adv_aux > 0:
             raise ConfigError(f"lambda_adv_aux is {lambda_adv_aux}, but the feature space has one level; set it to 0.")
-        channels = num_classes if space == "output" else network.feature_channels[-1]
-        levels = {"main": lambda_adv} if space == "feature" else {"main": lambda_adv, "aux": lambda_adv_aux}
-        form = partial(FCDiscriminator, width=discriminator_width, depth=discriminator_depth)
-        super().__init__(
-            network,
-            optimizer,
-            {level: form(channels) for level in levels},
-            lambda_seg=lambda_seg,
-            lambda_adv=levels,
-            gan=gan,
-            discriminator_lr=discriminator_lr,
-            discriminator_betas=discriminator_betas,
-            official=official,
-        )
         self.space = space
+        super().__init__(network, optimizer, num_classes, lambda_adv_aux=lambda_adv_aux, **host)
+
+    def judged_channels(self, network: SegmentationNetwork, num_classes: int) -> dict[str, int]:
+        """The classes on both levels; in the feature space the width of the last feature, on one."""
+        if self.space == "output":
+            return super().judged_channels(network, num_classes)
+        return {"main": network.feature_channels[-1]}
 
     def outputs(self, images: Tensor) -> Outputs:
         """The heads at image size; in the feature space the last feature, at image size, is judged instead of them."""

@@ -8,8 +8,7 @@ CVPR 2019 (advent sheet). The published "AdvEnt + MinEnt" averages the logits of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +19,8 @@ from udalib.methods.adversarial import Adversarial, Outputs
 from udalib.methods.base import Runtime
 from udalib.methods.registry import METHODS
 from udalib.methods.shared.alignment import LEVELS, Alignment, weighted
-from udalib.models.discriminator import FCDiscriminator
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import self_information
-from udalib.ops.adversarial import GanLoss
 from udalib.ops.entropy import check_range, class_ratio_loss, mean_entropy
 
 
@@ -32,16 +29,15 @@ class AdvEnt(Adversarial):
     """AdvEnt: AdaptSegNet's step with weighted self-information maps in place of soft-max maps.
 
     Args:
-        network, optimizer, lambda_seg, gan, discriminator_lr, discriminator_betas, official: see
-            :class:`~udalib.methods.adversarial.Adversarial`; the released code has the vanilla criterion only.
-        num_classes: C.
-        lambda_adv, lambda_adv_aux: weights of the adversarial loss, main and auxiliary output.
+        network, optimizer, num_classes: see :class:`~udalib.methods.adversarial.Adversarial`.
         lambda_prior, prior_mu: weight and relaxation of the class-ratio prior on the main output
             (:func:`udalib.ops.entropy.class_ratio_loss`); 0, as in the released code, leaves it out.
-        discriminator_width, discriminator_depth: see :class:`~udalib.models.discriminator.FCDiscriminator`.
+        host: options of :class:`~udalib.methods.adversarial.Adversarial`; the released code has the vanilla criterion
+            only.
     """
 
     title: ClassVar[str] = "AdvEnt"
+    names = "advent"
 
     def __init__(
         self,
@@ -49,31 +45,11 @@ class AdvEnt(Adversarial):
         optimizer: Optimizer,
         num_classes: int,
         *,
-        lambda_seg: float = 0.1,
-        lambda_adv: float = 0.001,
-        lambda_adv_aux: float = 0.0002,
         lambda_prior: float = 0.0,
         prior_mu: float = 1.0,
-        gan: GanLoss = "vanilla",
-        discriminator_lr: float = 1e-4,
-        discriminator_betas: tuple[float, float] = (0.9, 0.99),
-        discriminator_width: int = 64,
-        discriminator_depth: int = 5,
-        official: bool = False,
+        **host: Any,
     ) -> None:
-        levels = {"main": lambda_adv, "aux": lambda_adv_aux}
-        form = partial(FCDiscriminator, width=discriminator_width, depth=discriminator_depth, names="advent")
-        super().__init__(
-            network,
-            optimizer,
-            {level: form(num_classes) for level in levels},
-            lambda_seg=lambda_seg,
-            lambda_adv=levels,
-            gan=gan,
-            discriminator_lr=discriminator_lr,
-            discriminator_betas=discriminator_betas,
-            official=official,
-        )
+        super().__init__(network, optimizer, num_classes, **host)
         self.prior = ClassRatioPrior(num_classes, lambda_prior, prior_mu)
 
     def evidence(self, judged: Tensor) -> Tensor:

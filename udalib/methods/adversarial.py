@@ -7,7 +7,8 @@ space the two methods differ in one line: what the discriminator is shown (:meth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from udalib.core.types import Batch, Logs
 from udalib.methods.shared.alignment import LEVELS, Alignment, weighted
+from udalib.models.discriminator import FCDiscriminator
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import frozen, gan_loss
 from udalib.ops.adversarial import SOURCE, TARGET, GanLoss, check_gan
@@ -48,42 +50,58 @@ class Adversarial(Alignment):
     Args:
         network: its auxiliary level is ``decode_all``'s second output.
         optimizer: of ``network``.
-        discriminators: by level: "main" and perhaps "aux".
+        num_classes: C.
         lambda_seg: weight of the auxiliary head's segmentation loss.
-        lambda_adv: weight of the adversarial loss by level.
+        lambda_adv, lambda_adv_aux: weights of the adversarial loss, main and auxiliary level.
         gan: see :func:`udalib.ops.gan_loss`.
         discriminator_lr, discriminator_betas: of Adam, one for each discriminator.
+        discriminator_width, discriminator_depth: see :class:`~udalib.models.discriminator.FCDiscriminator`. On images
+            far smaller than 512 x 1024 the published depth of 5 sees nearly the whole image at every position.
         official: run and train levels of weight 0 as well, as the published code does: the auxiliary head, if there
             is one, gets zero gradients, hence weight decay and momentum, and its discriminator trains to no effect.
+
+    Attributes:
+        names: parameter names of the discriminators, those of the method's published snapshots.
 
     Raises:
         ConfigError: a weight of the auxiliary level is positive and the network has one output; unknown ``gan``.
     """
 
+    names: ClassVar[Literal["adaptsegnet", "advent"]] = "adaptsegnet"
+
     def __init__(
         self,
         network: SegmentationNetwork,
         optimizer: Optimizer,
-        discriminators: Mapping[str, nn.Module],
+        num_classes: int,
         *,
-        lambda_seg: float,
-        lambda_adv: Mapping[str, float],
-        gan: GanLoss,
-        discriminator_lr: float,
-        discriminator_betas: tuple[float, float],
-        official: bool,
+        lambda_seg: float = 0.1,
+        lambda_adv: float = 0.001,
+        lambda_adv_aux: float = 0.0002,
+        gan: GanLoss = "vanilla",
+        discriminator_lr: float = 1e-4,
+        discriminator_betas: tuple[float, float] = (0.9, 0.99),
+        discriminator_width: int = 64,
+        discriminator_depth: int = 5,
+        official: bool = False,
     ) -> None:
         check_gan(gan)
+        weights = {"main": lambda_adv, "aux": lambda_adv_aux}
         every = official and network.has_auxiliary
-        used = [level for level in discriminators if every or level == "main" or lambda_adv[level] > 0]
-        auxiliary = "aux" in used or lambda_seg > 0
-        super().__init__(network, optimizer, lambda_seg=lambda_seg, auxiliary=auxiliary)
-        self.lambda_adv, self.gan = dict(lambda_adv), gan
-        self.discriminators = nn.ModuleDict({level: discriminators[level] for level in used})
+        channels = self.judged_channels(network, num_classes)
+        used = {n: c for n, c in channels.items() if every or n == "main" or weights[n] > 0}
+        super().__init__(network, optimizer, lambda_seg=lambda_seg, auxiliary="aux" in used or lambda_seg > 0)
+        self.lambda_adv, self.gan = weights, gan
+        form = partial(FCDiscriminator, width=discriminator_width, depth=discriminator_depth, names=self.names)
+        self.discriminators = nn.ModuleDict({level: form(count) for level, count in used.items()})
         self.opponents: dict[str, Optimizer] = {
             level: Adam(d.parameters(), lr=discriminator_lr, betas=discriminator_betas)
             for level, d in self.discriminators.items()
         }
+
+    def judged_channels(self, network: SegmentationNetwork, num_classes: int) -> dict[str, int]:
+        """Channels of what the discriminator of each level is shown: the classes, on both levels."""
+        return dict.fromkeys(LEVELS, num_classes)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """``main`` of the network, ``discriminator_LEVEL`` of each discriminator."""
