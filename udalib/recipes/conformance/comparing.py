@@ -92,8 +92,8 @@ def iterate(method: Method, batches: Mapping[str, Batch], iteration: int) -> Mom
 
 
 def state_of(method: nn.Module) -> State:
-    """Copies of all parameters and buffers of ``method`` by name."""
-    return {name: value.detach().clone() for name, value in (*method.named_parameters(), *method.named_buffers())}
+    """Copies of all buffers and parameters of ``method`` by name."""
+    return {name: value.detach().clone() for name, value in (*method.named_buffers(), *method.named_parameters())}
 
 
 def held(method: Method) -> dict[str, list[Tensor]]:

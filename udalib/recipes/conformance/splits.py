@@ -12,9 +12,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, BrokenBarrierError
-from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
@@ -25,7 +23,7 @@ from udalib.engine import TrainConfig
 from udalib.engine.runtime import FabricRuntime, make_fabric
 from udalib.engine.setup import split_batch
 from udalib.methods import LocalRuntime, Method
-from udalib.recipes.conformance.comparing import Moment, Watched, expect, far, iterate, listed, unequal
+from udalib.recipes.conformance.comparing import Moment, State, expect, far, iterate, listed, unequal
 from udalib.recipes.conformance.subject import Subject
 
 ROUNDING = 1e-3
@@ -107,33 +105,30 @@ class MicroBatches(FabricRuntime):
 
 def check_processes(subject: Subject) -> None:
     """Two processes with half of the batch each stay alike, and step with the gradients of one with all of it."""
-    one, batches = _ready(subject)
-    whole = iterate(one, batches, 1)
-    halves = _in_two_processes(subject, split_batch(batches, 2))
+    one, whole = subject.settled.method, subject.whole.moment
+    halves = _in_two_processes(subject, split_batch(subject.whole.batches, 2))
     names = [name for name, _ in one.named_parameters()]
     apart = unequal(*({name: moment.state[name] for name in names} for moment in halves))
     expect(not apart, f"two processes have other weights in {listed(apart)}; step by self.runtime.optimizer_step.")
-    wrong = far(halves[0].gradients, whole.gradients, ROUNDING)
-    wrong += far(_buffers(one, halves[0]), _buffers(one, whole), ROUNDING)
+    wrong = far(_buffers(one, halves[0]), _buffers(one, whole), ROUNDING)
+    wrong += far(halves[0].gradients, whole.gradients, ROUNDING)
     _check_whole(one, wrong, "two processes with half of the batch each", "self.runtime.average")
 
 
 def check_micro_batches(subject: Subject) -> None:
     """Two micro-batches add up to the gradients of one batch, where an iteration is one update of each optimiser."""
-    one, batches = _ready(subject)
-    one.runtime = watched = Watched()
-    whole = iterate(one, batches, 1)
+    whole = subject.whole.moment
     if any(count > 1 for count in whole.updates.values()):
         return  # the trainer refuses to accumulate then
-    method, _ = _ready(subject)
-    method.runtime = runtime = MicroBatches(watched.averaged)
-    for micro, part in enumerate(split_batch(batches, 2)):
+    method = copy.deepcopy(subject.settled.method)
+    method.runtime = runtime = MicroBatches(subject.whole.averaged)
+    for micro, part in enumerate(split_batch(subject.whole.batches, 2)):
         runtime.begin(micro)
         moment = iterate(method, part, 1)
-    frozen = {name for name, _ in one.named_parameters()} - set(whole.gradients)
-    wrong = far(moment.gradients, whole.gradients, ROUNDING)
-    wrong += far(*({name: each.state[name] for name in frozen} for each in (moment, whole)), ROUNDING)
-    _check_whole(one, wrong, "two micro-batches", "self.runtime.backward, zero_grad, optimizer_step and is_first")
+    frozen = {name for name, _ in method.named_parameters()} - set(whole.gradients)
+    wrong = far(*({name: each.state[name] for name in frozen} for each in (moment, whole)), ROUNDING)
+    wrong += far(moment.gradients, whole.gradients, ROUNDING)
+    _check_whole(method, wrong, "two micro-batches", "self.runtime.backward, zero_grad, optimizer_step and is_first")
 
 
 def _check_whole(method: Method, wrong: list[str], parts: str, means: str) -> None:
@@ -145,25 +140,9 @@ def _check_whole(method: Method, wrong: list[str], parts: str, means: str) -> No
     )
 
 
-def _ready(subject: Subject) -> tuple[Method, dict[str, Batch]]:
-    """The settled method before iteration 1, and batches for it whose samples have the same labels."""
-    return copy.deepcopy(subject.settled.method), {name: _alike(b) for name, b in subject.batch(1).items()}
-
-
-def _alike(batch: Batch) -> Batch:
-    size = len(batch["image"])
-
-    def first(value: Any) -> Any:
-        if isinstance(value, Tensor) and len(value) == size:
-            return value[:1].expand_as(value).clone()
-        return [value[0]] * size if isinstance(value, list) and len(value) == size else value
-
-    return type(batch)({key: value if key == "image" else first(value) for key, value in batch.items()})
-
-
 def _in_two_processes(subject: Subject, halves: Sequence[Mapping[str, Batch]]) -> list[Moment]:
     meeting = Meeting()
-    methods = [_ready(subject)[0] for _ in halves]
+    methods = [copy.deepcopy(subject.settled.method) for _ in halves]
 
     def run(rank: int) -> Moment:
         methods[rank].runtime = Process(rank, meeting)
@@ -183,7 +162,8 @@ def _in_two_processes(subject: Subject, halves: Sequence[Mapping[str, Batch]]) -
     return [each.result() for each in runs]
 
 
-def _buffers(method: Method, moment: Moment) -> dict[str, Tensor]:
+def _buffers(method: Method, moment: Moment) -> State:
     """Buffers of a moment but BatchNorm's, which are each process's own."""
-    norms = tuple(f"{name}." for name, module in method.named_modules() if isinstance(module, _BatchNorm))
-    return {name: moment.state[name].float() for name, _ in method.named_buffers() if not name.startswith(norms or "\0")}
+    norms = {name for name, module in method.named_modules() if isinstance(module, _BatchNorm)}
+    names = [name for name, _ in method.named_buffers() if name.rpartition(".")[0] not in norms]
+    return {name: moment.state[name].float() for name in names}

@@ -66,7 +66,7 @@ def _check_logs(moment: Moment, when: str) -> None:
 
 
 def check_gradients(subject: Subject) -> None:
-    """What an optimiser holds is trained, or declared untrained; nothing else moves but a teacher, nor has gradients."""
+    """What an optimiser holds is trained or declared untrained; nothing else has gradients, or moves but a teacher."""
     method, moments = subject.unbroken.method, subject.unbroken.moments
     names = {id(p): name for name, p in method.named_parameters()}
     strangers = [key for key, parameters in held(method).items() if any(id(p) not in names for p in parameters)]
@@ -92,15 +92,19 @@ def check_gradients(subject: Subject) -> None:
 
 def _check_untrained(method: Method, still: set[str], trained: set[str]) -> None:
     prefixes = method.untrained
-    forgotten = sorted(name for name in still if not name.startswith(prefixes or ("\0",)))
+    forgotten = sorted(name for name in still if not name.startswith(prefixes))
     expect(
         not forgotten,
         f"{listed(forgotten)} is in an optimiser and gets no gradient; train it, leave it out of the optimiser, or "
         "name it in `untrained`.",
     )
-    wrong = [prefix for prefix in prefixes if any(n.startswith(prefix) for n in trained)]
-    wrong += [prefix for prefix in prefixes if not any(n.startswith(prefix) for n in still)]
+    right = [p for p in prefixes if _begins(still, p) and not _begins(trained, p)]
+    wrong = [prefix for prefix in prefixes if prefix not in right]
     expect(not wrong, f"`untrained` names {listed(wrong)}, which is trained or in no optimiser; take it out.")
+
+
+def _begins(names: set[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in names)
 
 
 def check_surroundings(subject: Subject) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from udalib.core.types import Batch
 from udalib.data import label_space
@@ -89,6 +89,14 @@ class Subject:
         iterate(method, batches, 0)
         return Settled(method, (modes, modes_of(method)), (states, random_states()), batches)
 
+    @cached_property
+    def whole(self) -> Whole:
+        """Iteration 1 of the settled method on a batch whose samples have the same labels, in one piece."""
+        method, runtime = copy.deepcopy(self.settled.method), Watched()
+        batches = {name: _alike(batch) for name, batch in self.batch(1).items()}
+        method.runtime = runtime
+        return Whole(batches, iterate(method, batches, 1), runtime.averaged)
+
 
 @dataclass
 class Unbroken:
@@ -109,6 +117,15 @@ class Settled:
     modes: tuple[dict[str, bool], dict[str, bool]]
     random: tuple[dict[str, Any], dict[str, Any]]
     batches: dict[str, Batch]
+
+
+@dataclass
+class Whole:
+    """An iteration in one piece: its batches, what it left behind, and the values it averaged over processes."""
+
+    batches: dict[str, Batch]
+    moment: Moment
+    averaged: list[Tensor]
 
 
 class Streams(Mapping[str, Batch]):
@@ -214,6 +231,18 @@ def _as_seen(name: str, batch: Batch, streams: Sequence[str]) -> Batch:
     if name == "unlabelled" or (name == "target" and "source" in streams):
         return Unlabelled({key: value for key, value in batch.items() if key != "label"})
     return batch
+
+
+def _alike(batch: Batch) -> Batch:
+    """``batch`` in which everything but the images is that of the first sample."""
+    size = len(batch["image"])
+
+    def first(value: Any) -> Any:
+        if isinstance(value, Tensor) and len(value) == size:
+            return value[:1].expand_as(value).clone()
+        return [value[0]] * size if isinstance(value, list) and len(value) == size else value
+
+    return type(batch)({key: value if key == "image" else first(value) for key, value in batch.items()})
 
 
 def _sharpen(network: SegmentationNetwork) -> None:
