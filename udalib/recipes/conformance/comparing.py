@@ -124,13 +124,16 @@ def _watched_updates(method: Method) -> Iterator[tuple[State, dict[str, int]]]:
             hook.remove()
 
 
-def settle(method: nn.Module) -> None:
-    """Turn off what differs by design between one batch and its parts: BatchNorm's statistics, and what drops."""
-    method.train()
+def drop_nothing(method: nn.Module) -> None:
+    """Turn off everything below ``method`` that drops at random."""
     for module in method.modules():
-        dropping = isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath"  # timm's class, and ours
-        if dropping or isinstance(module, _BatchNorm):
+        if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":  # timm's class, and ours
             module.training = False
+
+
+def batch_norms(method: nn.Module) -> list[_BatchNorm]:
+    """The BatchNorm layers below ``method``."""
+    return [module for module in method.modules() if isinstance(module, _BatchNorm)]
 
 
 def modes_of(method: nn.Module) -> dict[str, bool]:
@@ -155,6 +158,8 @@ def unequal(got: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return torch.equal(a, b)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):  # boxes: one tensor a sample
+        return len(a) == len(b) and all(map(_same, a, b))
     return bool(a == b)
 
 

@@ -26,9 +26,9 @@ from udalib.methods import LocalRuntime, Method
 from udalib.recipes.conformance.comparing import Moment, State, expect, far, iterate, listed, unequal
 from udalib.recipes.conformance.subject import Subject
 
-ROUNDING = 1e-3
-"""Share of a tensor's largest gradient. A sum in another order is off by some 1e-6 in float32; where terms cancel, as
-in an adversarial loss at its balance, by a hundred times as much. A wrong factor or sample is off by 1e-1 and more."""
+ROUNDING = 3e-4
+"""Share of a tensor's largest gradient. A sum over samples in another order is off by some 1e-6 in float32, and by more
+where terms cancel: the largest seen is 3e-5 (mic-hrda). A wrong factor or another draw is off by 1e-1 and more."""
 
 PATIENCE = 120.0
 """Seconds after which one process no longer waits for the other."""
@@ -108,7 +108,8 @@ def check_processes(subject: Subject) -> None:
     one, whole = subject.settled.method, subject.whole.moment
     halves = _in_two_processes(subject, split_batch(subject.whole.batches, 2))
     names = [name for name, _ in one.named_parameters()]
-    apart = unequal(*({name: moment.state[name] for name in names} for moment in halves))
+    first, second = ({name: moment.state[name] for name in names} for moment in halves)
+    apart = unequal(second, first)
     expect(not apart, f"two processes have other weights in {listed(apart)}; step by self.runtime.optimizer_step.")
     wrong = far(_buffers(one, halves[0]), _buffers(one, whole), ROUNDING)
     wrong += far(halves[0].gradients, whole.gradients, ROUNDING)
@@ -126,7 +127,8 @@ def check_micro_batches(subject: Subject) -> None:
         runtime.begin(micro)
         moment = iterate(method, part, 1)
     frozen = {name for name, _ in method.named_parameters()} - set(whole.gradients)
-    wrong = far(*({name: each.state[name] for name in frozen} for each in (moment, whole)), ROUNDING)
+    got, want = ({name: each.state[name] for name in frozen} for each in (moment, whole))
+    wrong = far(got, want, ROUNDING)
     wrong += far(moment.gradients, whole.gradients, ROUNDING)
     _check_whole(method, wrong, "two micro-batches", "self.runtime.backward, zero_grad, optimizer_step and is_first")
 

@@ -85,7 +85,8 @@ def _check_predict_modes(method: Method) -> None:
 def _check_predicted(subject: Subject, method: Method, images: Tensor) -> None:
     shape = tuple(images.shape)
     with torch.no_grad():
-        output, first = method.predict(images), method.predict(images[:1])
+        output: Any = method.predict(images)
+        first = method.predict(images[:1])
     expect(not not_finite(_numbers(output)), f"predict gives NaN or infinity for images {shape}.")
     if not isinstance(output, Tensor):  # boxes and the like: as many entries as images
         expect(len(output) == len(images), f"predict gives {len(output)} entries for images {shape}.")

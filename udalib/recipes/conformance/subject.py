@@ -22,11 +22,12 @@ from udalib.recipes.conformance.comparing import (
     Moment,
     State,
     Watched,
+    batch_norms,
+    drop_nothing,
     expect,
     iterate,
     modes_of,
     random_states,
-    settle,
     state_of,
 )
 from udalib.recipes.datasets import WORLD
@@ -39,7 +40,7 @@ STEPS = 3
 """Iterations of the unbroken run; the state is saved before the last."""
 
 SAMPLES = 2
-SHARPER = 20.0
+SHARPER = 10.0
 """Factor on the classifiers of a fresh network, which is sure of nothing: thresholds of confidence then let some
 pixels pass."""
 
@@ -81,13 +82,18 @@ class Subject:
 
     @cached_property
     def settled(self) -> Settled:
-        """The method after iteration 0 with frozen BatchNorm and no dropout, and what the step did around it."""
+        """The method after iteration 0 without dropout, its BatchNorm frozen then, and what the step did around it."""
         method, batches = self.make(0), self.batch(0)
         method.runtime = Watched()
-        settle(method)
+        drop_nothing(method)
+        for layer in batch_norms(method):
+            layer.momentum = 1.0  # statistics of a batch, not those of a network that has seen nothing
         modes, states = modes_of(method), random_states()
         iterate(method, batches, 0)
-        return Settled(method, (modes, modes_of(method)), (states, random_states()), batches)
+        run = Settled(method, (modes, modes_of(method)), (states, random_states()), batches)
+        for layer in batch_norms(method):
+            layer.eval()
+        return run
 
     @cached_property
     def whole(self) -> Whole:
