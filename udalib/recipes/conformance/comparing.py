@@ -91,6 +91,14 @@ def iterate(method: Method, batches: Mapping[str, Batch], iteration: int) -> Mom
     return Moment(logs, state_of(method), gradients, updates, asked[earlier:])
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global random state, as the trainer does before each iteration, and put it back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def state_of(method: nn.Module) -> State:
     """Copies of all buffers and parameters of ``method`` by name."""
     return {name: value.detach().clone() for name, value in (*method.named_buffers(), *method.named_parameters())}

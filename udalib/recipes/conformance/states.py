@@ -19,6 +19,7 @@ from udalib.recipes.conformance.comparing import (
     modes_of,
     not_finite,
     random_states,
+    seeded,
     state_of,
     unequal,
 )
@@ -33,8 +34,9 @@ def check_resume(subject: Subject) -> None:
     method = subject.make(1)  # other initial weights, so that nothing is right by luck
     method.runtime = Watched()
     _load(method, subject.unbroken.saved)
-    torch.manual_seed(STEPS - 1)
-    resumed, want = iterate(method, subject.batch(STEPS - 1), STEPS - 1), subject.unbroken.moments[-1]
+    want = subject.unbroken.moments[-1]
+    with seeded(STEPS - 1):
+        resumed = iterate(method, subject.batch(STEPS - 1), STEPS - 1)
     remedy = "everything that must survive a resume is a parameter or a persistent buffer, or held by an optimiser."
     wrong = unequal(resumed.state, want.state)
     expect(not wrong, f"after a resume {listed(wrong)} differs from the unbroken run; {remedy}")

@@ -20,6 +20,7 @@ from udalib.recipes.conformance.comparing import (
     iterate,
     listed,
     not_finite,
+    seeded,
     unequal,
 )
 from udalib.recipes.conformance.subject import Subject
@@ -157,8 +158,8 @@ def check_bfloat16(subject: Subject) -> None:
 def _first_step(subject: Subject, runtime: Runtime, batches: dict[str, Batch] | None = None) -> Moment:
     method = subject.make(0)
     method.runtime = runtime
-    torch.manual_seed(0)  # as in the unbroken run
-    return iterate(method, subject.batch(0) if batches is None else batches, 0)
+    with seeded(0):  # as in the unbroken run
+        return iterate(method, subject.batch(0) if batches is None else batches, 0)
 
 
 def _outcome(moment: Moment) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from udalib.recipes.conformance.comparing import (
     iterate,
     modes_of,
     random_states,
+    seeded,
     state_of,
 )
 from udalib.recipes.datasets import WORLD
@@ -74,9 +75,9 @@ class Subject:
         for i in range(STEPS):
             if i == STEPS - 1:
                 run.saved = save(method)
-            torch.manual_seed(i)  # dropout, as the trainer does it
             streams = Streams(self.batch(i), type(method).__name__)
-            run.moments.append(iterate(method, streams, i))
+            with seeded(i):
+                run.moments.append(iterate(method, streams, i))
             run.read |= streams.read
         return run
 
@@ -200,8 +201,7 @@ def subject_of(recipe: Recipe) -> Subject:
     small = shrunk(recipe)
 
     def make(seed: int) -> Method:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return build_method(small, pretrained=False, prepare=_sharpen).train()
 
     names = make(0).streams
