@@ -1,4 +1,4 @@
-"""CONTRIBUTING's five steps, done from outside the package: a toy method, its recipe, a run, its line in the report."""
+"""CONTRIBUTING's five steps, done from outside the package: a toy method, its recipe, a run, the checks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +12,7 @@ from udalib.core.types import Batch, Logs
 from udalib.methods import METHODS, Method
 from udalib.ops import cross_entropy, resize
 from udalib.recipes import get_recipe, run_recipe
+from udalib.recipes.conformance import check_recipe
 from udalib.recipes.registry import RECIPES, register
 from udalib.recipes.spec.specs import MethodSpec
 
@@ -65,6 +66,10 @@ def test_a_method_from_outside_trains_overrides_resumes_and_is_reported(plugged_
     assert "consistency" in logged
     again = run_recipe(NAME, "quick", overrides={"method.weight": 0.25, "train.iterations": 4}, out=tmp_path)
     assert dict(again.results) == dict(result.results)
+
+
+def test_a_method_from_outside_keeps_what_every_method_promises(plugged_in):
+    check_recipe(get_recipe(NAME, "quick"))
 
 
 def test_a_recipe_without_a_stream_its_method_needs_fails_before_loading(plugged_in, tmp_path):

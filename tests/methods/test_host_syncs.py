@@ -9,6 +9,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from udalib.methods import LocalRuntime, list_methods
+from udalib.recipes.conformance import recipe_of, subject_of
+
 NAMES = ("dacs", "daformer", "hrda", "mic", "mic-hrda")
 OPTIONS = {
     "dacs": [{"mix": mix, "official": o} for mix, o in (("class", False), ("class", True), ("cut", 0), ("cow", 0))]
@@ -123,6 +126,23 @@ def test_what_was_drawn_on_the_cpu_may_be_read():
 
     x = torch.rand(3)
     assert reads_of(call, x) == []
+
+
+class Unstepped(LocalRuntime):
+    """Leaves the optimisers out: Adam makes its state in the first step, on the device and by number."""
+
+    def optimizer_step(self, optimizer):
+        pass
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_a_step_of_a_recipe_reads_nothing_back(name):
+    """Every registered method, in the plainest recipe that uses it; options of that recipe alone."""
+    subject = subject_of(recipe_of(name))
+    method, batches = subject.make(0), subject.batch(0)
+    method.runtime = Unstepped()
+    state = [*method.parameters(), *method.buffers()]
+    assert reads_of(lambda: method.step(batches, 0), state, batches) == []
 
 
 CASES = [(name, options) for name in NAMES for options in OPTIONS.get(name, [{}])]

@@ -106,9 +106,14 @@ class Method(nn.Module):
     Attributes:
         streams: names of the data streams that :meth:`step` reads; a recipe that lacks one fails before loading.
         runtime: see :class:`Runtime`; the trainer replaces the default.
+        untrained: beginnings of the names of parameters that an optimiser holds and no step trains.
+        batch_wise: what in a step is over all samples at hand by design (a contrastive term, say), so that processes
+            and micro-batches do not give the gradients of one batch; "" = nothing.
     """
 
     streams: tuple[str, ...] = ()
+    untrained: tuple[str, ...] = ()
+    batch_wise: str = ""
     runtime: Runtime
     #: short title for tables and pictures
     title: ClassVar[str] = ""

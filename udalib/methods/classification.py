@@ -33,6 +33,7 @@ class Classification(Method):
     """
 
     title: ClassVar[str] = "classification"
+    untrained = ("network.decoder.",)
 
     def __init__(
         self, network: SegmentationNetwork, optimizer: Optimizer, num_classes: int, stream: str = "labelled"
