@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from udalib.core.types import Batch, Logs
 from udalib.methods import Method
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.teacher import Teacher
 from udalib.models import SegmentationNetwork
 from udalib.recipes.conformance import STEPS, Subject
 from udalib.recipes.conformance.subject import Unlabelled

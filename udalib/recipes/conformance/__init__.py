@@ -19,7 +19,7 @@ from udalib.recipes.conformance.steps import (
     check_surroundings,
 )
 from udalib.recipes.conformance.subject import STEPS, Subject, recipe_of, subject_of
-from udalib.recipes.specs import Recipe
+from udalib.recipes.spec.specs import Recipe
 
 CHECKS: dict[str, Callable[[Subject], None]] = {
     "streams": check_streams,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from udalib.core.types import IGNORE_INDEX, Batch
 from udalib.methods import LocalRuntime, Method, Runtime
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.teacher import Teacher
 from udalib.recipes.conformance.comparing import (
     Moment,
     Watched,
@@ -81,8 +81,8 @@ def check_gradients(subject: Subject) -> None:
     alone = sorted(name for name in moved - trained if not name.startswith(followers))
     expect(
         not alone,
-        f"{listed(alone)} changes without an optimiser; only a Teacher (udalib.methods.teacher) may. What else a step "
-        "writes is a buffer.",
+        f"{listed(alone)} changes without an optimiser; only a Teacher (udalib.methods.shared.teacher) may. What else "
+        "a step writes is a buffer.",
     )
     pulled = [n for n, p in method.named_parameters() if n not in owned and p.grad is not None]
     expect(

@@ -31,11 +31,11 @@ from udalib.recipes.conformance.comparing import (
     seeded,
     state_of,
 )
-from udalib.recipes.datasets import WORLD
-from udalib.recipes.overrides import apply_overrides
 from udalib.recipes.registry import RECIPES, get_recipe, list_recipes
-from udalib.recipes.serialise import flatten
-from udalib.recipes.specs import Recipe, SamplerSpec
+from udalib.recipes.spec.datasets import WORLD
+from udalib.recipes.spec.overrides import apply_overrides
+from udalib.recipes.spec.serialise import flatten
+from udalib.recipes.spec.specs import Recipe, SamplerSpec
 
 STEPS = 3
 """Iterations of the unbroken run; the state is saved before the last."""
