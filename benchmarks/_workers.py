@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from udalib.core.errors import UdalibError
 from udalib.engine.record.reading import read_run
@@ -48,14 +48,18 @@ def is_finished(task: Task) -> bool:
 
 def is_stale(task: Task) -> bool:
     """True if those results belong to another version of the recipe, or of one that it starts from."""
-    before = read_run(task.folder).data["recipe"]
+    return not same_recipe(read_run(task.folder).data["recipe"], task.recipe)
+
+
+def same_recipe(before: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether ``before``, the record of a recipe, and ``recipe`` give the same numbers."""
     try:
         filled = record(from_record(before))  # a parameter that is newer than the run had its default then
     except UdalibError:
-        return True
+        return False
     outside = {key: before.get(key) for key in OUTSIDE}
-    wanted = {**dict.fromkeys(OUTSIDE), **record(task.recipe)}
-    return bool(json.loads(json.dumps({**filled, **outside})) != json.loads(json.dumps(wanted)))
+    wanted = {**dict.fromkeys(OUTSIDE), **record(recipe)}
+    return bool(json.loads(json.dumps({**filled, **outside})) == json.loads(json.dumps(wanted)))
 
 
 def why_unfinished(task: Task) -> str:

@@ -2,29 +2,32 @@
 
     python benchmarks/effect.py streets-adversarial
     python benchmarks/effect.py --recipes streets/jitter streets/adabn --baseline streets/source-only --seeds 0 1 2
+    python benchmarks/effect.py streets-self-training --extend
 
 The first form takes a registered comparison, the second any recipes. Every run is a process of its own with one
 thread, --jobs of them at a time. Resumable: runs that have finished are read, one that was stopped (Ctrl-C, a killed
 worker) goes on from its checkpoint, so the same command is repeated until it is done. The record is written after every
-run. Exit code 1 if a run failed; the record then holds those that finished and names the others.
+run and keeps each one, so that --extend goes on from a record that was made elsewhere, or whose run folders are gone.
+Exit code 1 if a run failed; the record then holds those that finished and names the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from _kept import Measured, kept_runs, measured, recipes_of
 from _workers import Task, is_finished, is_stale, run_all, terminated_like_interrupted, why_unfinished
 
 from udalib.analysis.runs.comparison import effects_markdown, effects_over
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import write_json
 from udalib.engine.record.machine import now, versions
-from udalib.engine.record.reading import read_run
-from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, read_entries, run_folder, summarise
+from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, run_folder, summarise
 from udalib.recipes.comparisons import Comparison, get_comparison, list_comparisons
 from udalib.recipes.report.groups import to_dict
 
@@ -45,6 +48,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="dotted overrides for every run")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
+    parser.add_argument(
+        "--extend", nargs="*", type=Path, metavar="RECORD", help="take over runs of these records; default --out"
+    )
     parser.add_argument("--from-runs", action="store_true", help="train nothing, only read finished runs")
     parser.add_argument("--runs", type=Path, help="folder of the run folders; default $UDALIB_RUNS or runs")
     parser.add_argument("--out", type=Path, help="default benchmarks/results/NAME.json, build/benchmarks/effect.json")
@@ -58,6 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options.metric = options.metric or options.default_metric
     usual = RESULTS / f"{options.set_name}.json" if options.set_name else Path("build/benchmarks/effect.json")
     options.out = options.out or usual
+    options.extend = [options.out] if options.extend == [] else options.extend or []
     options.seeds = list(dict.fromkeys(options.seeds or chosen.seeds))
     options.baselines = list(dict.fromkeys(options.baseline or chosen.baselines))
     options.names = list(dict.fromkeys([*options.baselines, *(options.recipes or chosen.recipes)]))
@@ -99,12 +106,14 @@ def with_starts(work: list[Task], options: argparse.Namespace) -> list[Task]:
     return [*with_starts(list(starts.values()), options), *work] if starts else work
 
 
-def describe(work: list[Task], options: argparse.Namespace, failed: dict[str, str]) -> dict[str, Any]:
+def describe(
+    work: list[Task], options: argparse.Namespace, failed: dict[str, str], kept: Mapping[Path, Measured]
+) -> dict[str, Any]:
     """The record: means, spreads, classes and effects of what has finished, what it ran on and how long it took."""
-    folders = [task.folder for task in work if is_finished(task) and task.title not in failed]
-    report = summarise(replace(entry, identity=entry.recipe) for entry in read_entries(folders))
-    runs = [read_run(folder).data for folder in folders]
-    keys = ("seed", "device", "versions", "wall_time_s", "peak_memory_mib", "started", "ended")
+    finished = [task for task in work if task.title not in failed and is_finished(task)]
+    runs = {**kept, **{task.folder: measured(task) for task in finished}}
+    runs = {task.folder: runs[task.folder] for task in work if task.folder in runs}
+    report = summarise(replace(run.entry, identity=run.entry.recipe) for run in runs.values())
     return {
         "benchmark": f"effects: {options.set_name or 'recipes as chosen'}",
         "what": options.what,
@@ -113,7 +122,8 @@ def describe(work: list[Task], options: argparse.Namespace, failed: dict[str, st
         "versions": versions(),
         "groups": to_dict(report)["groups"],
         **comparisons(report, {task.recipe.name: task.recipe for task in work}, options),
-        "runs": [{"recipe": data["name"], **{key: data[key] for key in keys if key in data}} for data in runs],
+        "recipes": recipes_of(work),
+        "runs": [run.plain for run in runs.values()],
         "failed": failed,
     }
 
@@ -136,12 +146,14 @@ def comparisons(report: Report, recipes: dict[str, Recipe], options: argparse.Na
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run what has not finished and write the record after every run; the last one is returned."""
     work = tasks(options)
-    waiting = [task for task in with_starts(work, options) if not is_finished(task)]
+    kept = kept_runs(options.extend, work)
+    missing = [task for task in work if task.folder not in kept]
+    waiting = [task for task in with_starts(missing, options) if not is_finished(task)]
     failed = {task.title: STALE for task in work if is_finished(task) and is_stale(task)}
     summary: dict[str, Any] = {}
 
     def update() -> None:
-        summary.update(describe(work, options, failed))
+        summary.update(describe(work, options, failed, kept))
         if summary["groups"]:  # a first run that fails must not replace an earlier record by an empty one
             write_json(options.out, summary)
 
@@ -153,9 +165,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             print(f"{task.title}: finished, {task.folder}", flush=True)
         update()
 
-    print(f"{len(work)} runs to measure, {sum(map(is_finished, work)) - len(failed)} finished before", flush=True)
+    before = sum(map(is_finished, missing)) - len(failed)
+    print(f"{len(work)} runs to measure, {before} finished before, {len(kept)} in earlier records", flush=True)
     if options.from_runs:
-        failed.update({task.title: why_unfinished(task) for task in work if not is_finished(task)})
+        failed.update({task.title: why_unfinished(task) for task in missing if not is_finished(task)})
     else:
         with terminated_like_interrupted():
             run_all(waiting, options, done)

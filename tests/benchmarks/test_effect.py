@@ -48,7 +48,7 @@ def test_the_record_holds_seeds_classes_effects_and_machine(effect, runs, tmp_pa
     assert groups[OTHER]["seeds"] == list(SEEDS)
     assert groups[BASE]["ours"]["target/miou"]["std"] is not None
     assert "road" in groups[BASE]["classes"]["target"]
-    assert {run["device"]["type"] for run in record["runs"]} == {"cpu"}
+    assert {run["machine"]["type"] for run in record["runs"]} == {"cpu"}
     (found,) = record["effects"]
     ours, base = (groups[name]["ours"]["target/miou"]["values"] for name in (OTHER, BASE))
     assert found["differences"] == pytest.approx([a - b for a, b in zip(ours, base, strict=True)], abs=0.011)
@@ -103,7 +103,7 @@ def test_missing_runs_are_trained_in_processes_and_a_failing_one_hides_nothing(e
     words += ["--set", "train.iterations=1", "--jobs", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "o.json")]
     assert effect.main(words) == 1
     record = json.loads((tmp_path / "o.json").read_text())
-    assert [(run["recipe"], run["seed"], run["device"]["threads"]) for run in record["runs"]] == [(BASE, 3, 1)]
+    assert [(run["recipe"], run["seed"], run["machine"]["threads"]) for run in record["runs"]] == [(BASE, 3, 1)]
     assert list(record["failed"]) == [f"{ABSENT} seed 3"]
     assert "no weights file" in record["failed"][f"{ABSENT} seed 3"]
     assert record["not_compared"][0]["reason"] == "the two are not tested on the same images and classes"
@@ -128,6 +128,34 @@ def test_a_wrong_command_line_is_refused(effect, words, capsys):
     with pytest.raises(SystemExit):
         effect.parse(words)
     assert "error:" in capsys.readouterr().err
+
+
+def test_a_record_is_extended_where_the_run_folders_are_gone(effect, runs, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out.json"
+    monkeypatch.setattr("_workers.start", lambda *_: pytest.fail("trained again"))
+    assert effect.main(arguments(runs, out)) == 0
+    before = json.loads(out.read_text())
+    assert effect.main(arguments(tmp_path / "gone", out, "--extend")) == 0
+    assert "0 finished before, 4 in earlier records" in capsys.readouterr().out
+    again = json.loads(out.read_text())
+    assert {**again, "created": ""} == {**before, "created": ""}
+
+
+def test_only_runs_of_the_same_recipe_are_taken_over(effect, runs, tmp_path):
+    out = tmp_path / "out.json"
+    effect.main(arguments(runs, out))
+    changed = [word.replace("iterations=1", "iterations=2") for word in arguments(tmp_path / "gone", out)]
+    options = effect.parse([*changed, "--extend", "--from-runs"])
+    assert effect.kept_runs(options.extend, effect.tasks(options)) == {}
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "cannot be read as a record of effects"), ("{}", "older than")])
+def test_a_record_that_cannot_be_extended_says_why(effect, runs, tmp_path, text, message, capsys):
+    out = tmp_path / "out.json"
+    out.write_text(text)
+    assert effect.main(arguments(runs, out, "--extend")) == 2
+    assert message in capsys.readouterr().err
+    assert out.read_text() == text
 
 
 def test_a_failed_start_leaves_an_earlier_record_alone(effect, tmp_path):
