@@ -3,7 +3,9 @@
 A new explorer is one entry of EXPLORERS: a name, and the lines that build it with small data as ``explorer``.
 """
 
+import importlib
 import json
+import pkgutil
 import re
 from pathlib import Path
 
@@ -26,7 +28,9 @@ def cells_of(notebook: str, *passages: str) -> str:
     return "\n".join(found).replace("explorer.widget()", "")
 
 
-STREETS = """
+CHAPTERS = [module.name for module in pkgutil.iter_modules(viz.__path__, "udalib.viz.") if module.ispkg]
+STREETS = "\n".join(f"from {name} import *" for name in CHAPTERS)
+STREETS += """
 import torch
 from udalib import viz
 from udalib.data.labels import label_space
@@ -127,8 +131,11 @@ SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\
 
 def test_every_explorer_of_the_library_and_the_notebooks_is_here():
     everything = "\n".join(EXPLORERS.values())
-    names = [n for n, v in vars(viz).items() if isinstance(v, type) and issubclass(v, viz.Explorer)]
-    assert [n for n in names if n != "Explorer" and f"{n}(" not in everything] == []
+    for chapter in CHAPTERS:
+        importlib.import_module(chapter)
+    names = {kind.__name__ for kind in viz.Explorer.__subclasses__() if kind.__module__.startswith("udalib.")}
+    assert len(names) > 5
+    assert [name for name in names if f"{name}(" not in everything] == []
     written = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
     titles = re.findall(r'viz\.Explorer\((?:\\n",\s*")?\s*\\"(.+?)\\"', written)
     assert len(titles) == written.count("viz.Explorer(")
