@@ -2,8 +2,8 @@
 
 Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation", ECCV 2018, in the form
 of Kwon & Kwak, "Semi-supervised Semantic Segmentation with Error Localization Network", CVPR 2022 (eln sheet, section
-2.1). Its convolutions are dense, its pooled branch has no BatchNorm, every resize has ``align_corners=True``; so this is
-not :class:`udalib.models.heads.deeplab_v3plus.DeepLabV3PlusHead`. Parameters have their published names.
+2.1). Its convolutions are dense, its pooled branch has no BatchNorm, every resize has ``align_corners=True``: it is not
+the DeepLab-v3+ head of mmsegmentation that the name ``dlv3p`` gives. Parameters have their published names.
 
 Legend: B batch, C classes, D embedding, (h, w) the fine feature's size.
 """
