@@ -16,36 +16,33 @@ from udalib.core.types import IGNORE_INDEX
 from udalib.ops.resize import resize
 
 
-def gated_sum(losses: Sequence[Tensor], reference: Tensor, alphas: Sequence[float]) -> Tensor:
-    """Sum of the losses that are at least ``alpha_k`` times ``reference``; the gate itself takes no gradient.
-
-    An auxiliary decoder learns only while it is much worse than the main one, so it goes on making errors to learn
-    from. A closed gate gives its decoder gradients of zero, and nothing is read back from the device. The published
-    code asks on the host and leaves the term out; its decoder then has no gradient, and Adam's moments of it stand
-    still where here they decay.
+def gates_open(losses: Sequence[Tensor], reference: Tensor, alphas: Sequence[float]) -> list[Tensor]:
+    """Whether each auxiliary loss is at least ``alpha_k`` times the main one, bool scalars on the device.
 
     Args:
         losses: scalars CE_k, one a decoder.
         reference: scalar, the main decoder's loss.
         alphas: one factor a decoder (20 and 50 as published).
 
-    Returns:
-        Scalar; 0 for no decoder.
-
     Raises:
         ConfigError: not one factor for each loss.
     """
     if len(losses) != len(alphas):
         raise ConfigError(f"{len(losses)} auxiliary losses and {len(alphas)} factors alpha; give one for each decoder.")
-    gates = gates_open([loss.detach() for loss in losses], reference, alphas)
-    kept = [torch.where(gate, loss, torch.zeros_like(loss)) for gate, loss in zip(gates, losses, strict=True)]
-    return sum(kept, start=torch.zeros_like(reference.detach()))
-
-
-def gates_open(losses: Sequence[Tensor], reference: Tensor, alphas: Sequence[float]) -> list[Tensor]:
-    """Whether each auxiliary loss is at least ``alpha_k`` times the main one, bool scalars on the device."""
     limit = reference.detach()
-    return [loss >= alpha * limit for loss, alpha in zip(losses, alphas, strict=True)]
+    return [loss.detach() >= alpha * limit for loss, alpha in zip(losses, alphas, strict=True)]
+
+
+def gated_sum(losses: Sequence[Tensor], gates: Sequence[Tensor]) -> Tensor:
+    """Sum of the losses whose gate, a bool scalar, is open; 0 for none.
+
+    An auxiliary decoder learns only while it is much worse than the main one, so it goes on making errors to learn
+    from. A closed gate gives its decoder gradients of zero, and nothing is read back from the device. The published
+    code asks on the host and leaves the term out; its decoder then has no gradient, and Adam's moments of it stand
+    still where here they decay.
+    """
+    kept = [torch.where(gate, loss, torch.zeros_like(loss)) for gate, loss in zip(gates, losses, strict=True)]
+    return torch.stack(kept).sum() if kept else torch.zeros(())
 
 
 def correct_pixels(logits: Tensor, label: Tensor) -> Tensor:
