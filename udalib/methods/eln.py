@@ -142,7 +142,7 @@ class Judged(SemiSupervised):
     def judge_terms(
         self, batch: Labelled, features: list[Tensor], logits: Tensor, sup: Tensor
     ) -> tuple[dict[str, Tensor], Logs]:
-        """L_aux and L_eln (passes 2 to 7); logs ``ce_aux_k`` before the gate, ``gate_aux_k``, each decoder's ``eln_...``.
+        """L_aux and L_eln (passes 2 to 7); logs ``ce_aux_k`` before its gate, ``gate_aux_k``, and ``eln_...`` of each.
 
         The gates compare averages over processes, so that they open everywhere at once.
         """
@@ -157,7 +157,8 @@ class Judged(SemiSupervised):
         notes: Logs = {f"ce_aux_{k}": error.detach() for k, error in enumerate(errors)}
         notes |= {f"gate_aux_{k}": gate.float() for k, gate in enumerate(gates)}
         notes |= {f"eln_{name}": loss.detach() for name, loss in zip(names, losses, strict=True)}
-        return {"aux": gated_sum(errors, gates), "eln": torch.stack(losses).sum()}, notes
+        aux = {"aux": gated_sum(errors, gates)} if errors else {}
+        return {**aux, "eln": torch.stack(losses).sum()}, notes
 
     @torch.no_grad()
     def _again(self, images: Tensor) -> list[Tensor]:

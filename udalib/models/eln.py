@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
-from udalib.models.eln_host import RATES, DenseASPP, Trunk, two_layers
+from udalib.models.eln_host import RATES, STRIDES, DenseASPP, Trunk, two_layers
 from udalib.models.load import LoadReport, load_published
 from udalib.models.resnet import init_kaiming
 from udalib.models.weight_files import _read_pickle, find_weights
@@ -47,21 +47,25 @@ class ShortcutBlock(nn.Module):
 
 
 class ShortcutResNet(nn.Module):
-    """ResNet of basic blocks with a last stage of stride 1: (B, in_channels, H, W) -> maps at strides 4, 8, 16, 16.
+    """ResNet of basic blocks whose late stages are not strided: (B, in_channels, H, W) -> four maps, finest first.
 
-    ``blocks`` (3, 4, 6, 3) and ``width`` 64 make a ResNet-34. The published code asks for dilation in the last stage,
-    but its basic block ignores it; so does this one.
+    ``blocks`` (3, 4, 6, 3) and ``width`` 64 make a ResNet-34; the maps have strides 4, 8, 16, 16 at output stride 16.
+    The published code asks for dilation in the last stage, but its basic block ignores it; so does this one.
+
+    Raises:
+        ConfigError: not four stages, or another output stride than 8 or 16.
     """
 
-    def __init__(self, in_channels: int, blocks: Sequence[int], width: int) -> None:
+    def __init__(self, in_channels: int, blocks: Sequence[int], width: int, output_stride: int = 16) -> None:
         super().__init__()
+        if len(blocks) != 4 or output_stride not in STRIDES:
+            raise ConfigError(f"the backbone has 4 stages and output stride 8 or 16; got {blocks} and {output_stride}.")
         self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.channels = tuple(width * 2**stage for stage in range(len(blocks)))
         previous = width
         for stage, (count, wide) in enumerate(zip(blocks, self.channels, strict=True)):
-            stride = 2 if 0 < stage < 3 else 1
-            first = ShortcutBlock(previous, wide, stride)
+            first = ShortcutBlock(previous, wide, STRIDES[output_stride][stage])
             rest = (ShortcutBlock(wide, wide) for _ in range(count - 1))
             self.add_module(f"layer{stage + 1}", nn.Sequential(first, *rest))
             previous = wide
@@ -99,7 +103,8 @@ class ErrorLocalizationNetwork(nn.Module):
         num_classes: C of the logits that are judged.
         blocks, width: of the backbone; (3, 4, 6, 3) and 64 are the published ResNet-34.
         channels, low_channels: width of ASPP and trunk, and of the reduced fine feature.
-        rates: dilations of the ASPP.
+        output_stride: of the backbone, 16 or 8.
+        rates: dilations of the ASPP; None = those for the output stride.
         inputs: what it sees, of "image", "entropy", "logits" (all three as published; fewer for an ablation).
         outputs: channels of the output: 1, or C for a network that corrects labels.
 
@@ -115,7 +120,8 @@ class ErrorLocalizationNetwork(nn.Module):
         width: int = 64,
         channels: int = 256,
         low_channels: int = 48,
-        rates: Sequence[int] = RATES[16],
+        output_stride: int = 16,
+        rates: Sequence[int] | None = None,
         inputs: Sequence[str] = INPUTS,
         outputs: int = 1,
     ) -> None:
@@ -124,8 +130,8 @@ class ErrorLocalizationNetwork(nn.Module):
             raise ConfigError(f"inputs of the error localisation network are {tuple(inputs)}; choose from {INPUTS}.")
         self.inputs = tuple(name for name in INPUTS if name in inputs)
         widths = {"image": 3, "entropy": 1, "logits": num_classes}
-        self.backbone = ShortcutResNet(sum(widths[name] for name in self.inputs), blocks, width)
-        self.aspp = DenseASPP(self.backbone.channels[-1], channels, rates, dropout=0.5)
+        self.backbone = ShortcutResNet(sum(widths[name] for name in self.inputs), blocks, width, output_stride)
+        self.aspp = DenseASPP(self.backbone.channels[-1], channels, rates or RATES[output_stride], dropout=0.5)
         self.decoder = Trunk(self.backbone.channels[0], low_channels, channels)
         self.classifier = two_layers(channels, outputs)
 

@@ -34,7 +34,7 @@ def gates_open(losses: Sequence[Tensor], reference: Tensor, alphas: Sequence[flo
 
 
 def gated_sum(losses: Sequence[Tensor], gates: Sequence[Tensor]) -> Tensor:
-    """Sum of the losses whose gate, a bool scalar, is open; 0 for none.
+    """Sum of the losses, at least one, whose gate, a bool scalar, is open.
 
     An auxiliary decoder learns only while it is much worse than the main one, so it goes on making errors to learn
     from. A closed gate gives its decoder gradients of zero, and nothing is read back from the device. The published
@@ -42,7 +42,7 @@ def gated_sum(losses: Sequence[Tensor], gates: Sequence[Tensor]) -> Tensor:
     still where here they decay.
     """
     kept = [torch.where(gate, loss, torch.zeros_like(loss)) for gate, loss in zip(gates, losses, strict=True)]
-    return torch.stack(kept).sum() if kept else torch.zeros(())
+    return torch.stack(kept).sum()
 
 
 def correct_pixels(logits: Tensor, label: Tensor) -> Tensor:
