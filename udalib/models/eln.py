@@ -6,7 +6,6 @@ Kwon & Kwak, "Semi-supervised Semantic Segmentation with Error Localization Netw
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +19,6 @@ from udalib.models.eln_host import RATES, STRIDES, DenseASPP, Trunk, two_layers
 from udalib.models.load import LoadReport, load_published
 from udalib.models.resnet import init_kaiming
 from udalib.models.weight_files import _read_pickle, find_weights
-from udalib.ops.entropy import pixel_entropy
 from udalib.ops.losses import at_least_float32
 from udalib.ops.resize import resize
 
@@ -153,7 +151,7 @@ class ErrorLocalizationNetwork(nn.Module):
 
 def entropy_nats(logits: Tensor) -> Tensor:
     """Entropy of each pixel's soft-max: (B, C, H, W) -> (B, H, W) in [0, ln C]."""
-    return pixel_entropy(logits.softmax(1)) * math.log(logits.shape[1])
+    return -(logits.softmax(1) * logits.log_softmax(1)).sum(1)
 
 
 def load_eln_checkpoint(
