@@ -143,8 +143,10 @@ class ThresholdSweep:
 
     def curve(self, positive: Positive = "wrong") -> Curve:
         """Precision and recall at each threshold."""
-        precision, recall, _ = localization_scores(self.counts(), positive).unbind(1)
-        order = recall.argsort(stable=True)
+        counts = self.counts()
+        precision, recall, _ = localization_scores(counts, positive).unbind(1)
+        chosen = counts[:, :2] if positive == "wrong" else counts[:, 2:]
+        order = chosen.sum(1).argsort()  # from few pixels to many
         steps = torch.cat([recall.new_zeros(1), recall[order]]).diff()
         area = float((steps * precision[order].nan_to_num(0.0)).sum())
         return Curve(self.thresholds, precision, recall, math.nan if bool(recall.isnan().all()) else area)

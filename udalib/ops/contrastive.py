@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from udalib.core.draws import Draws
@@ -122,9 +121,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 def one_hot(label: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
     """(N,) ids -> (N, C) of 0 and 1; ids outside 0..C-1 give a row of zeros."""
-    valid = (label >= 0) & (label < num_classes)
-    member = F.one_hot(torch.where(valid, label, num_classes).long(), num_classes + 1)
-    return member[:, :num_classes].to(dtype)
+    return (label[:, None] == torch.arange(num_classes, device=label.device)).to(dtype)
 
 
 def class_pair_sums(anchors: Tensor, others: Tensor, member: Tensor, temperature: float, chunk: int) -> Tensor:
