@@ -114,7 +114,7 @@ class Judged(SemiSupervised):
         backbone = list(self.eln.backbone.parameters())
         known = {id(p) for p in backbone}
         others = [p for p in self.parameters_of_judge() if p.requires_grad and id(p) not in known]
-        groups = [{"params": backbone, "lr": eln_lr * eln_backbone_lr_mult}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": backbone, "lr": eln_lr * eln_backbone_lr_mult}, {"params": others}]
         self.judge_optimizer = AdamW(groups, lr=eln_lr, weight_decay=eln_weight_decay)
 
     def judge_outputs(self, num_classes: int) -> int:

@@ -187,7 +187,12 @@ class SegProjDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes, self.embedding, self.low_level = num_classes, embedding, low_level
-        options = {"channels": channels, "rates": rates, "low_level": low_level, "low_channels": low_channels}
+        options: dict[str, Any] = {
+            "channels": channels,
+            "rates": rates,
+            "low_level": low_level,
+            "low_channels": low_channels,
+        }
         self._made_of = ((tuple(in_channels), num_classes), {**options, "embedding": embedding, "dropout": dropout})
         self.aspp = DenseASPP(in_channels[-1], channels, rates, dropout)
         self.decoder = Trunk(in_channels[low_level], low_channels, channels)

@@ -83,13 +83,12 @@ def pixel_contrast(
             f"teacher {tuple(teacher.shape)}, student {tuple(student.shape)} and label {tuple(label.shape)} do not "
             "fit; expected (B, D, h, w) twice and (B, h, w)."
         )
-    per_window = [
-        _window_loss(
-            *(_pixels(x, corner, window) for x in (teacher, student, label[:, None])), num_classes, temperature, chunk
-        )
-        for corner in windows
-    ]
-    return torch.stack(per_window).mean()
+    losses = []
+    for corner in windows:
+        anchors, others, ids = (_pixels(x, corner, window) for x in (teacher, student, label[:, None]))
+        member = one_hot(ids[:, 0], num_classes, at_least_float32(others).dtype)
+        losses.append(_window_loss(class_pair_sums(unit(anchors), unit(others), member, temperature, chunk), member))
+    return torch.stack(losses).mean()
 
 
 def _pixels(x: Tensor, corner: Corner, window: int) -> Tensor:
@@ -98,11 +97,8 @@ def _pixels(x: Tensor, corner: Corner, window: int) -> Tensor:
     return x[:, :, top : top + window, left : left + window].permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
-def _window_loss(
-    anchors: Tensor, others: Tensor, label: Tensor, classes: int, temperature: float, chunk: int
-) -> Tensor:
-    member = one_hot(label[:, 0], classes, at_least_float32(others).dtype)
-    sums = class_pair_sums(unit(anchors), unit(others), member, temperature, chunk)
+def _window_loss(sums: Tensor, member: Tensor) -> Tensor:
+    """Loss of one window from its sums by pair of classes (C, C); ``member`` (N, C) as there."""
     count = member.sum(0)
     own = sums.diagonal()
     positive = own.clamp(min=TINY)
@@ -142,6 +138,6 @@ def class_pair_sums(anchors: Tensor, others: Tensor, member: Tensor, temperature
             similarity = torch.exp(rows @ others.T / temperature)
             return of.T @ (similarity @ member)
 
-    blocks = zip(anchors.split(chunk), member.split(chunk), strict=True)
+    blocks = zip(torch.split(anchors, chunk), torch.split(member, chunk), strict=True)
     parts = [checkpoint(block, rows, of, use_reentrant=False, preserve_rng_state=False) for rows, of in blocks]
     return torch.stack(parts).sum(0)
