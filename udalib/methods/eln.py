@@ -111,11 +111,14 @@ class Judged(SemiSupervised):
             self.eln.backbone.load_pretrained(eln_weights, official=official)
         if not self.train_norms:
             leave_out_norms(self.auxiliary)
+        groups = self._groups(eln_lr * eln_backbone_lr_mult)
+        self.judge_optimizer = AdamW(groups, lr=eln_lr, weight_decay=eln_weight_decay)
+
+    def _groups(self, backbone_lr: float) -> list[dict[str, Any]]:
         backbone = list(self.eln.backbone.parameters())
         known = {id(p) for p in backbone}
         others = [p for p in self.parameters_of_judge() if p.requires_grad and id(p) not in known]
-        groups: list[dict[str, Any]] = [{"params": backbone, "lr": eln_lr * eln_backbone_lr_mult}, {"params": others}]
-        self.judge_optimizer = AdamW(groups, lr=eln_lr, weight_decay=eln_weight_decay)
+        return [{"params": backbone, "lr": backbone_lr}, {"params": others}]
 
     def judge_outputs(self, num_classes: int) -> int:
         """Channels of the judge's output."""
