@@ -11,6 +11,7 @@ from torch import nn
 
 from udalib.core.errors import ConfigError
 from udalib.methods.eln import ELN
+from udalib.metrics.error_localization import ThresholdSweep
 from udalib.models import create_network
 from udalib.models.eln import load_eln_checkpoint
 from udalib.ops import resize
@@ -260,3 +261,27 @@ def test_other_decoders_and_small_maps_are_refused(toy):
         ELN(network, torch.optim.AdamW(network.parameters()), 3, lambda_contrast=0.0)
     with pytest.raises(ConfigError, match="Set contrast_window"):
         toy.method(contrast_window=17).step(toy.batches(), W)
+
+
+def test_the_localisation_network_learns_where_predictions_are_wrong(toy):
+    """Logits of 4 x 4 blocks, of which three in ten say another class than the picture: found on pictures not seen."""
+    method, data = toy.method(eln_width=8, eln_channels=16, dropout=False), [toy.Blocks()[i] for i in range(60)]
+    images, labels = (torch.stack([s[key] for s in data]) for key in ("image", "label"))
+    images, labels = images / 255, labels.long()
+    generator = torch.Generator().manual_seed(0)
+    moved = torch.randint(1, 3, (60, 4, 4), generator=generator) * (torch.rand(60, 4, 4, generator=generator) < 0.3)
+    shown = (labels + moved.repeat_interleave(8, 1).repeat_interleave(8, 2)) % 3
+    logits = 4 * F.one_hot(shown, 3).permute(0, 3, 1, 2).float()
+    optimizer = torch.optim.AdamW(method.eln.parameters(), 1e-2)
+    for i in range(40):
+        part = [(8 * i + k) % 48 for k in range(8)]
+        verdict = method.eln(method.network.normalise(images[part]), logits[part])
+        loss = method.judge_loss(verdict, logits[part], labels[part])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    sweep, rest = ThresholdSweep(), slice(48, 60)
+    verdict = method.verdict(images[rest], logits[rest])[:, 0]
+    wrong = shown[rest] != labels[rest]
+    sweep.update(1 - verdict.sigmoid(), wrong)
+    assert sweep.curve().average_precision > 0.8 > 2 * float(wrong.float().mean())

@@ -41,7 +41,8 @@ class SemiSupervised(Method):
     Before W a subclass may teach its filter (:meth:`judge_terms`). At W the teacher becomes a copy of the student. From
     there on each iteration adds, at the resolution of the logits, for the plain and for a recoloured view of the
     unlabelled images: the cross-entropy to the pseudo labels, and the pixel contrastive loss
-    (:mod:`udalib.ops.contrastive`). The teacher and the filter see the plain view only. All weights are 1, there is one
+    (:mod:`udalib.ops.contrastive`); both are 0 where every pixel is rejected (the published code stops there, on NaN),
+    as is L_sup without a valid pixel. The teacher and the filter see the plain view only. All weights are 1, there is one
     update an iteration, and then the teacher follows by an EMA without warm-up, in its parameters alone.
 
     Args:
