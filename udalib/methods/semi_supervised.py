@@ -42,7 +42,7 @@ class SemiSupervised(Method):
     there on each iteration adds, at the resolution of the logits, for the plain and for a recoloured view of the
     unlabelled images: the cross-entropy to the pseudo labels, and the pixel contrastive loss
     (:mod:`udalib.ops.contrastive`); both are 0 where every pixel is rejected (the published code stops there, on NaN),
-    as is L_sup without a valid pixel. The teacher and the filter see the plain view only. All weights are 1, there is one
+    as is L_sup without a valid pixel. Teacher and filter see the plain view only. All weights are 1, there is one
     update an iteration, and then the teacher follows by an EMA without warm-up, in its parameters alone.
 
     Args:
