@@ -28,11 +28,12 @@ def ema_decay(iteration: int, alpha: float) -> float:
 
 
 @torch.no_grad()
-def update_teacher(teacher: nn.Module, student: nn.Module, iteration: int, alpha: float = 0.999) -> None:
+def update_teacher(teacher: nn.Module, student: nn.Module, iteration: int | None, alpha: float = 0.999) -> None:
     """Move the parameters of ``teacher`` towards those of ``student`` with the decay of :func:`ema_decay`.
 
-    Call it at the START of iteration t, with the student as the step of t - 1 left it. Only parameters move: buffers,
-    so BatchNorm's running statistics, are the teacher's own (daformer sheet, 5.1). Parameters are matched by name.
+    Call it at the START of iteration t, with the student as the step of t - 1 left it; with ``iteration`` None the
+    decay is ``alpha`` whenever. Only parameters move: buffers, so BatchNorm's running statistics, are the teacher's own
+    (daformer sheet, 5.1). Parameters are matched by name.
 
     Raises:
         ValueError: teacher and student have different parameters.
@@ -47,6 +48,6 @@ def update_teacher(teacher: nn.Module, student: nn.Module, iteration: int, alpha
     else:
         # Products first, then one sum, rounded as in the published code: a lerp or a fused multiply-add is off by
         # several 1e-5 where teacher and student nearly cancel. Costs one temporary copy of the parameters.
-        decay = ema_decay(iteration, alpha)
+        decay = alpha if iteration is None else ema_decay(iteration, alpha)
         torch._foreach_mul_(targets, decay)
         torch._foreach_add_(targets, list(torch._foreach_mul(sources, 1 - decay)))

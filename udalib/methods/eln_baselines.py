@@ -1,0 +1,92 @@
+"""What ELN is compared with: a confidence threshold, and a network that corrects labels instead of localising errors.
+
+No code of either is published; these are our definitions (eln sheet, section 6). All else is that of ELN's stage 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from udalib.core.errors import ConfigError
+from udalib.methods.eln import Judged
+from udalib.methods.registry import METHODS
+from udalib.methods.semi_supervised import SemiSupervised
+from udalib.models.network import SegmentationNetwork
+from udalib.ops import pseudo_labels, resize
+from udalib.ops.error_localization import filtered_labels
+
+
+@METHODS.register("confidence-threshold")
+class ConfidenceThreshold(SemiSupervised):
+    """Pseudo labels count where the teacher's largest soft-max exceeds a threshold; nothing else is trained.
+
+    Args:
+        network, optimizer, num_classes: see :class:`SemiSupervised`.
+        threshold: in [0, 1); 0 keeps every pixel.
+        host: options of :class:`SemiSupervised`; W is its ``pretrain_iterations``.
+
+    Raises:
+        ConfigError: a threshold outside [0, 1).
+    """
+
+    title: ClassVar[str] = "confidence threshold"
+
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        optimizer: Optimizer,
+        num_classes: int,
+        *,
+        threshold: float = 0.9,
+        **host: Any,
+    ) -> None:
+        super().__init__(network, optimizer, num_classes, **host)
+        if not 0 <= threshold < 1:
+            raise ConfigError(f"threshold is {threshold}; a confidence to exceed lies in [0, 1).")
+        self.threshold = threshold
+
+    def pseudo_label(self, images: Tensor, logits: Tensor) -> Tensor:
+        """The teacher's classes where it is sure."""
+        label, confidence = pseudo_labels(logits)
+        return filtered_labels(label, confidence > self.threshold)
+
+    @torch.no_grad()
+    def error_probability(self, images: Tensor) -> Tensor:
+        """One minus the student's largest soft-max, (B, H, W), for images (B, 3, H, W) in [0, 1]."""
+        return 1 - pseudo_labels(self.predict(images)).confidence
+
+
+@METHODS.register("s-ecn")
+class SimpleErrorCorrection(Judged):
+    """The judge says a class a pixel, learned by cross-entropy; its classes replace the teacher's, and all count.
+
+    Same input, same auxiliary decoders and phases as ELN. Where its class differs from the one it was shown it takes
+    that one to be wrong. ``official`` acts as in :class:`Judged`.
+    """
+
+    title: ClassVar[str] = "s-ECN"
+
+    def judge_outputs(self, num_classes: int) -> int:
+        """C: logits of the corrected classes."""
+        return num_classes
+
+    def judge_loss(self, verdict: Tensor, judged: Tensor, label: Tensor) -> Tensor:
+        """Mean cross-entropy over valid pixels to the true classes."""
+        return self.cross_entropy(verdict, label)
+
+    def pseudo_label(self, images: Tensor, logits: Tensor) -> Tensor:
+        """The corrected classes."""
+        return self.verdict(images, logits).argmax(1)
+
+    @torch.no_grad()
+    def error_probability(self, images: Tensor) -> Tensor:
+        """One minus the probability that the judge gives the student's class, (B, H, W), for images (B, 3, H, W)."""
+        logits = self.network(images)
+        size = images.shape[-2:]
+        corrected = resize(self.verdict(images, logits), size, align_corners=True).float().softmax(1)
+        shown = resize(logits, size, self.network.align_corners).argmax(1, keepdim=True)
+        return 1 - corrected.gather(1, shown)[:, 0]

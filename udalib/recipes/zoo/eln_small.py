@@ -1,0 +1,121 @@
+"""ELN and what it is compared with where a CPU is enough: the drawn streets, and CamVid's photographs.
+
+All four kinds train equally long, on the same labelled images, with the same network; stage 2 begins at the same
+iteration. Logits have stride 4, as published; the method is the corrected one (``official=False``). Beyond the
+published setting, and not tuned: learning rates and schedule are those of the house's recipes on the same data; the
+localisation network is small; the gates' factors alpha are 5 and 10, because the main loss is still about a third when
+stage 1 begins, and 20 times that is more than ln C, the loss of a decoder that knows nothing: its gate would not open.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from udalib.engine.config import TrainConfig
+from udalib.engine.optim import OptimizerSpec, Rule
+from udalib.recipes.options import Options
+from udalib.recipes.registry import register
+from udalib.recipes.specs import (
+    DatasetSpec,
+    DecoderSpec,
+    EncoderSpec,
+    EvaluationSpec,
+    NetworkSpec,
+    ScheduleSpec,
+    StreamSpec,
+    TransformSpec,
+)
+from udalib.recipes.zoo.eln_parts import SetUp, partition, recipe_of, small_judge
+
+NAMES = ("labelled", "unlabelled")
+ALPHAS = (5.0, 10.0)
+FLIP = TransformSpec.of("flip")
+SIZE = (64, 128)
+IMAGES = 480
+
+
+def streets(denominator: int) -> SetUp:
+    """480 drawn scenes of the source style, of which one in ``denominator`` has labels; from scratch."""
+    dataset = DatasetSpec.of("streets/source", length=IMAGES, size=SIZE)
+    labelled, unlabelled = (
+        StreamSpec(name, dataset, 4, sampler=partition(name, denominator), batch_transforms=(FLIP,)) for name in NAMES
+    )
+    decoder = DecoderSpec.of("seg_proj", channels=48, rates=(2, 4, 6), low_level=1, low_channels=16, embedding=32)
+    quick: dict[str, Any] = {"train.iterations": 12, "train.log_every": 4, "schedule.warmup": 2}
+    quick |= {"evaluations.val.dataset.length": 8}
+    paper: dict[str, Any] = {"train.iterations": 8000, "train.evaluate_every": 1000}
+    paper |= {"evaluations.val.dataset.size": (128, 256)}
+    for name in NAMES:
+        place = f"streams.{name}"
+        quick |= {f"{place}.dataset.length": 32, f"{place}.batch_size": 2, f"{place}.sampler.cover_classes": False}
+        paper |= {f"{place}.dataset.size": (128, 256), f"{place}.batch_size": 16, f"{place}.workers": 4}
+    return SetUp(
+        label_space="cityscapes19",
+        streams=(labelled, unlabelled),
+        network=NetworkSpec.pair(EncoderSpec("streets"), decoder, align_corners=True),
+        optimizer=OptimizerSpec("adamw", lr=5e-3, weight_decay=0.01),
+        schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=50),
+        train=TrainConfig(iterations=800, channels_last=True),
+        evaluations=(
+            EvaluationSpec(
+                "val",
+                DatasetSpec("streets/source", Options(length=200, size=SIZE), split="val"),
+                batch_size=20,
+            ),
+        ),
+        pretrain=300,
+        judge=150,
+        host={"contrast_window": 8},
+        judged={**small_judge(), "alphas": ALPHAS, "eln_lr": 5e-3},
+        presets={"quick": quick, "paper": paper},
+        phases={"quick": (4, 4), "paper": (3000, 1500)},
+    )
+
+
+def camvid(denominator: int) -> SetUp:
+    """CamVid's 367 training frames, one in ``denominator`` with labels; ImageNet's MobileNetV2, frozen BatchNorm."""
+    size, full = (180, 240), (360, 480)
+    resize = TransformSpec.of("resize", size=size)
+    labelled, unlabelled = (
+        StreamSpec(
+            name,
+            DatasetSpec("camvid", Options(labels=name == "labelled")),
+            4,
+            sampler=partition(name, denominator),
+            sample_transforms=(resize,),
+            batch_transforms=(FLIP,),
+        )
+        for name in NAMES
+    )
+    encoder = EncoderSpec.of("timm:mobilenetv2_100", pretrained=True, freeze_bn=True)
+    decoder = DecoderSpec.of("seg_proj", channels=64, rates=(2, 4, 6), low_channels=24, embedding=32)
+    quick: dict[str, Any] = {"train.iterations": 6, "train.log_every": 2, "schedule.warmup": 2}
+    quick |= {"evaluations.test.dataset.limit": 4}
+    paper: dict[str, Any] = {"train.iterations": 6000, "train.evaluate_every": 1000}
+    paper |= {"evaluations.test.transforms.resize.size": full}
+    for name in NAMES:
+        place = f"streams.{name}"
+        quick |= {f"{place}.dataset.limit": 16, f"{place}.batch_size": 2, f"{place}.sampler.cover_classes": False}
+        paper |= {f"{place}.sample_transforms.resize.size": full, f"{place}.workers": 4}
+    return SetUp(
+        label_space="camvid11",
+        streams=(labelled, unlabelled),
+        network=NetworkSpec.pair(encoder, decoder, align_corners=True),
+        optimizer=OptimizerSpec("adamw", lr=4e-3, weight_decay=0.01, rules=(Rule("encoder", lr_mult=0.1),)),
+        schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=30),
+        train=TrainConfig(iterations=300, channels_last=True),
+        evaluations=(EvaluationSpec("test", DatasetSpec("camvid", split="test"), transforms=(resize,)),),
+        pretrain=120,
+        judge=60,
+        host={"contrast_window": 12},
+        judged={**small_judge(), "alphas": ALPHAS, "eln_lr": 4e-3},
+        presets={"quick": quick, "paper": paper},
+        phases={"quick": (2, 2), "paper": (2400, 1200)},
+    )
+
+
+for _kind in ("eln", "supervised", "threshold", "s-ecn"):
+    register(recipe_of(streets(8), f"streets/{_kind}-1_8", _kind))
+for _denominator in (8, 4):
+    for _kind in ("eln", "supervised", "threshold"):
+        register(recipe_of(camvid(_denominator), f"camvid/{_kind}-1_{_denominator}", _kind))
