@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udalib.core.errors import ConfigError, DataError
-from udalib.data.partition import (
+from udalib.data.sampling.partition import (
     Partition,
     PartitionSampler,
     Subset,
@@ -17,8 +17,8 @@ from udalib.data.partition import (
     read_list,
     require_classes,
 )
-from udalib.data.stats import ClassStatistics
-from udalib.recipes.partitions import partition_sampler
+from udalib.data.sampling.stats import ClassStatistics
+from udalib.recipes.spec.factories import sampler_factory
 from udalib.world import Streets
 
 CITY = "gtFine/train/{0}/{0}_{1:06d}_000019_gtFine_labelIds.png"
@@ -112,7 +112,7 @@ def test_a_data_set_is_split_by_share_seed_or_list(streets, tmp_path):
 
 
 def test_two_streams_share_a_partition_and_never_meet(streets):
-    parts = {name: partition_sampler(streets, 7, name, denominator=3) for name in ("labelled", "unlabelled")}
+    parts = {name: sampler_factory("partition")(streets, 7, name, denominator=3) for name in ("labelled", "unlabelled")}
     seen = {name: sampler.indices(0, 48) for name, sampler in parts.items()}
     assert not set(seen["labelled"]) & set(seen["unlabelled"])
     assert set(seen["labelled"]) | set(seen["unlabelled"]) == set(range(24))

@@ -12,7 +12,7 @@ from torch import nn
 
 from udalib.models.eln import ErrorLocalizationNetwork
 from udalib.models.eln_host import RATES, SegProjDecoder, multi_grid_resnet
-from udalib.models.resnet import ResNet
+from udalib.models.encoders.resnet import ResNet
 
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 

@@ -12,8 +12,8 @@ from udalib.core.errors import CheckpointError, ConfigError
 from udalib.models import create_network
 from udalib.models.eln import ErrorLocalizationNetwork, ShortcutResNet, entropy_nats, load_eln_checkpoint
 from udalib.models.eln_host import GRID, SegProjDecoder, dropout_off, multi_grid_resnet
-from udalib.models.load import load_published
-from udalib.models.resnet import ResNet
+from udalib.models.encoders.resnet import ResNet
+from udalib.models.weights.load import load_published
 
 HOST = {"decoder_options": {"embedding": 128}, "align_corners": True}
 SMALL = {"blocks": (1, 1, 1, 1), "width": 4, "channels": 8, "low_channels": 4, "rates": (2, 3)}

@@ -15,9 +15,9 @@ from torch.optim import AdamW, Optimizer
 
 from udalib.core.errors import ConfigError
 from udalib.core.types import Logs
-from udalib.methods.labelled import Labelled
 from udalib.methods.registry import METHODS
 from udalib.methods.semi_supervised import EPOCH, SemiSupervised, leave_out_norms
+from udalib.methods.shared.labelled import Labelled
 from udalib.models.eln import ErrorLocalizationNetwork
 from udalib.models.eln_host import RATES, SegProjDecoder, dropout_off
 from udalib.models.network import SegmentationNetwork

@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 from udalib.core.errors import ConfigError
 from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
-from udalib.methods.labelled import Labelled
-from udalib.methods.teacher import Teacher
+from udalib.methods.shared.labelled import Labelled
+from udalib.methods.shared.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
 from udalib.models.norm import batch_norms, freeze_affine
 from udalib.ops import cross_entropy, resize, update_teacher

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
 from udalib.models.eln_host import RATES, STRIDES, DenseASPP, Trunk, two_layers
-from udalib.models.load import LoadReport, load_published
-from udalib.models.resnet import init_kaiming
-from udalib.models.weight_files import _read_pickle, find_weights
+from udalib.models.encoders.resnet import init_kaiming
+from udalib.models.weights.files import _read_pickle, find_weights
+from udalib.models.weights.load import LoadReport, load_published
 from udalib.ops.losses import at_least_float32
 from udalib.ops.resize import resize
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from udalib.core.errors import ConfigError
+from udalib.models.encoders.resnet import ResNet
 from udalib.models.registry import DECODERS, ENCODERS
-from udalib.models.resnet import ResNet
 from udalib.ops.resize import resize
 
 STRIDES = {16: (1, 2, 2, 1), 8: (1, 2, 1, 1)}

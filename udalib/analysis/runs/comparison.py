@@ -33,8 +33,9 @@ def effects_over(
 
     Returns:
         The effects: recipe, baseline, metric, seeds, differences (rounded to 0.001), the fields of
-        :class:`~udalib.analysis.runs.effects.Effect` and, beside each plain p, the corrected ``p_..._holm``. And the recipes
-        without an effect, each with its ``reason``: tested on other images or classes, or fewer than two common seeds.
+        :class:`~udalib.analysis.runs.effects.Effect` and, beside each plain p, the corrected ``p_..._holm``. And
+        the recipes without an effect, each with its ``reason``: tested on other images or classes, or fewer than two
+        common seeds.
     """
     groups = {group.first.recipe: group for group in report.groups}
     found: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from typing import Any
 from udalib import data
 from udalib.core.registry import Registry
 from udalib.data import RareClassSampler, SequentialSampler, ShuffleSampler
+from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
 from udalib.engine.evaluation.inference import Sliding, Whole
@@ -68,6 +69,26 @@ def _rare_class(
         min_pixels=min_pixels,
         min_crop_ratio=min_crop_ratio,
     )
+
+
+@SAMPLERS.register("partition")
+def _partition(
+    dataset: Any,
+    seed: int,
+    part: str,
+    denominator: int = 8,
+    partition_seed: int = 0,
+    list_file: str | None = None,
+    cover_classes: bool = True,
+) -> PartitionSampler:
+    """Shuffled items of ``part``, "labelled" or "unlabelled", see :func:`udalib.data.sampling.partition.partition_of`.
+
+    Two streams name the whole data set and the same options but for ``part``.
+    """
+    partition = partition_of(
+        dataset, denominator=denominator, seed=partition_seed, list_file=list_file, cover_classes=cover_classes
+    )
+    return PartitionSampler(partition.part(part), seed)
 
 
 def schedule_factory(name: str) -> Callable[..., Any]:

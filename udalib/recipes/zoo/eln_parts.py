@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from udalib.engine.config import TrainConfig
-from udalib.engine.optim import OptimizerSpec
-from udalib.recipes import partitions  # registers the sampler "partition"
-from udalib.recipes.options import Options
-from udalib.recipes.specs import (
+from udalib.engine.optim.build import OptimizerSpec
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import (
     EvaluationSpec,
     MethodSpec,
     NetworkSpec,
@@ -20,8 +19,6 @@ from udalib.recipes.specs import (
     ScheduleSpec,
     StreamSpec,
 )
-
-__all__ = ["KINDS", "SetUp", "partition", "partitions", "recipe_of", "small_judge"]
 
 KINDS = {
     "eln": "ELN: pseudo labels that an error localisation network accepts, and pixel contrast.",

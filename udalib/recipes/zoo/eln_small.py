@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 from udalib.engine.config import TrainConfig
-from udalib.engine.optim import OptimizerSpec, Rule
-from udalib.recipes.options import Options
+from udalib.engine.optim.build import OptimizerSpec, Rule
 from udalib.recipes.registry import register
-from udalib.recipes.specs import (
+from udalib.recipes.spec.options import Options
+from udalib.recipes.spec.specs import (
     DatasetSpec,
     DecoderSpec,
     EncoderSpec,

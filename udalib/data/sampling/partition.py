@@ -16,9 +16,9 @@ from udalib.core.errors import ConfigError, DataError
 from udalib.core.paths import data_root
 from udalib.core.seeding import derive_seed, numpy_generator
 from udalib.core.types import Sample
-from udalib.data.samplers import Sampler, ShuffleSampler
-from udalib.data.stats import ClassStatistics, file_of
-from udalib.data.stats_cache import cached_statistics
+from udalib.data.sampling.samplers import Sampler, ShuffleSampler
+from udalib.data.sampling.stats import ClassStatistics, file_of
+from udalib.data.sampling.stats_cache import cached_statistics
 from udalib.data.stream import MapDataset
 
 PARTS = ("labelled", "unlabelled")
@@ -163,7 +163,7 @@ def partition_of(
     """Partition of a data set: by a list of labelled images, else ``len(dataset) // denominator`` drawn ones.
 
     Args:
-        dataset: its classes are counted once and kept, see :func:`udalib.data.stats_cache.cached_statistics`.
+        dataset: its classes are counted once and kept, see :func:`udalib.data.sampling.stats_cache.cached_statistics`.
         denominator: 8 labels an eighth of the images, rounded down.
         seed: of the draw. It is not the run's seed: all seeds of a comparison share one partition.
         list_file: names of the labelled images, see :func:`read_list` and :func:`listed_partition`.

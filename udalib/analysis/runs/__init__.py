@@ -1,0 +1,1 @@
+"""What finished runs say: effects over seeds, curves, classes, sweeps."""
