@@ -64,7 +64,8 @@ def add_reference(axes: Axes, text: str, value: float, *, below: bool = False) -
     """Draw a dotted horizontal line at ``value`` with ``text`` at its right end, above or below it."""
     axes.axhline(value, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
     side = "top" if below else "bottom"
-    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=8)
+    box = {"facecolor": "white", "alpha": 0.7, "pad": 0.8, "linewidth": 0}  # a curve may pass behind the text
+    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=8, bbox=box)
 
 
 def smooth(values: Sequence[float], window: int) -> NDArray[np.float64]:
