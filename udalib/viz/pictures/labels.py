@@ -121,17 +121,18 @@ def _free_place(mask: NDArray[np.bool_], size: tuple[float, float], taken: Seque
     If there is none, the deepest pixel of all; the box never leaves the map.
     """
     height, width = size
-    row, column = np.indices(mask.shape)
-    row = np.clip(row, height / 2, max(mask.shape[0] - height / 2, height / 2))
-    column = np.clip(column, width / 2, max(mask.shape[1] - width / 2, width / 2))
+    places = np.indices(mask.shape)
+    rows = np.clip(places[0], height / 2, max(mask.shape[0] - height / 2, height / 2))
+    columns = np.clip(places[1], width / 2, max(mask.shape[1] - width / 2, width / 2))
     free = mask.copy()
-    for other in taken:
-        apart = abs(row - other[0]) >= (height + other[2]) / 2
-        free &= apart | (abs(column - other[1]) >= (width + other[3]) / 2)
-    depth = np.where(free, _depth(mask), 0) if free.any() else _depth(mask)
+    for row, column, high, wide in taken:
+        free &= (abs(rows - row) >= (height + high) / 2) | (abs(columns - column) >= (width + wide) / 2)
+    depth = _depth(mask)
+    if free.any():
+        depth[~free] = 0
     best = np.argwhere(depth == depth.max())
-    y, x = best[len(best) // 2]
-    return float(row[y, x]), float(column[y, x]), height, width
+    y, x = (int(index) for index in best[len(best) // 2])
+    return float(rows[y, x]), float(columns[y, x]), height, width
 
 
 def legend(label_space: LabelSpace, ids: Sequence[int] | None = None, columns: int = 7) -> Picture:
