@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from udalib.analysis import mean_field, measure, parameters_in_millions, query_attention
+from udalib.analysis import fresh_network, fresh_stage, mean_field, measure, parameters_in_millions, query_attention
 from udalib.core.errors import ConfigError
 from udalib.models import create_encoder, create_network
 
@@ -27,6 +27,22 @@ def test_mean_field_repeats_itself():
 
     first, second = (mean_field(build, (16, 32), seeds=(0, 1), batch=1) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_fresh_stages_and_networks_are_drawn_from_their_seed_alone():
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    images = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(0))
+    for build in (fresh_stage("streets", 1), fresh_network("streets")):
+        one, again, other = (build(seed).eval()(images) for seed in (0, 0, 1))
+        assert torch.equal(one, again)
+        assert not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_later_stages_are_coarser():
+    images = torch.rand(1, 3, 32, 64)
+    assert [fresh_stage("streets", s)(0)(images).shape[-1] for s in (1, 2, 3, 4)] == [32, 16, 8, 4]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,21 @@ def test_receptive_field_of_two_convolutions_is_5_by_5():
     assert all(p.grad is None for p in network.parameters())
 
 
+class Centred(nn.Conv2d):
+    """A convolution whose channels sum to 0, as those behind a LayerNorm do."""
+
+    def forward(self, images):
+        maps = super().forward(images)
+        return maps - maps.mean(dim=1, keepdim=True)
+
+
+def test_channels_that_sum_to_a_constant_still_have_a_field():
+    field = effective_receptive_field(Centred(3, 4, 3, padding=1), torch.rand(1, 3, 20, 30))
+    rows, columns = field.nonzero().unbind(1)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (9, 11, 14, 16)
+    assert field.max() == 1
+
+
 def test_modes_are_restored_and_edges_are_allowed():
     network = StreetsEncoder().train()
     network.stem.eval()

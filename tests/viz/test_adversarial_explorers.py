@@ -124,6 +124,10 @@ def test_before_and_after_are_told_apart(judges):
     assert explorer.draw(model="before").axes[2].get_title() == "discriminator: mean 0.90"
     assert explorer.draw(model="after").axes[2].get_title() == "discriminator: mean 0.50"
     assert explorer.draw(model="after").get_suptitle() == "after adaptation"
+    explorer = VerdictExplorer(*judges, IMAGES, SPACE, titles=("control", "AdvEnt"))
+    assert [explorer.draw(model=m).get_suptitle() for m in ("before", "after")] == ["control", "AdvEnt"]
+    both = explorer.draw(model="both")
+    assert [axes.get_ylabel() for axes in both.axes if axes.get_ylabel()] == ["control", "AdvEnt"]
 
 
 def test_uint8_images_reach_the_model_as_float():

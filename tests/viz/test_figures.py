@@ -261,3 +261,47 @@ def test_a_table_prints_aligned_and_escapes_html():
 
 def test_percent_keeps_absent_classes():
     assert viz.percent({"road": 0.5, "train": None}) == {"road": 50.0, "train": None}
+
+
+def test_names_of_neighbouring_regions_do_not_overlap():
+    label = np.full((128, 256), 2, np.uint8)
+    label[40:90, 118:138] = 5  # a pole in the middle of a building: both would be named at the same spot
+    figure = viz.show_samples([{"image": np.zeros((3, 128, 256), np.uint8), "label": label, "name": "one"}], SPACE)
+    pole, building = figure.axes[1].texts  # the smaller one is placed first
+    assert (pole.get_text(), building.get_text()) == ("pole", "building")
+    figure.canvas.draw()
+    assert not pole.get_window_extent().overlaps(building.get_window_extent())
+    x, y = building.get_position()
+    assert label[int(y), int(x)] == 2
+
+
+def test_a_name_at_the_border_stays_inside_the_picture():
+    label = np.full((64, 128), 255, np.uint8)
+    label[20:50, :4] = 8
+    figure = viz.show_samples([{"image": np.zeros((3, 64, 128), np.uint8), "label": label, "name": "one"}], SPACE)
+    figure.canvas.draw()
+    panel = figure.axes[1]
+    assert panel.texts[0].get_window_extent().x0 >= panel.get_window_extent().x0 - 1
+
+
+def test_grouped_bars_have_one_bar_a_series_and_group():
+    figure = viz.grouped_bars({"a": [1, 20], "b": [3, 4]}, ["left", "right"], ylabel="entries", yscale="log")
+    (axes,) = figure.axes
+    assert [patch.get_height() for patch in axes.patches] == [1, 20, 3, 4]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["left", "right"]
+    assert (axes.get_ylabel(), axes.get_yscale()) == ("entries", "log")
+    with pytest.raises(ConfigError, match="series of 2 values"):
+        viz.grouped_bars({"a": [1]}, ["left", "right"])
+
+
+def test_a_record_becomes_a_table_with_the_best_target_first():
+    def group(recipe, target, std):
+        ours = {"target/miou": {"mean": target, "std": std}, "source/miou": {"mean": 70.0, "std": None}}
+        return {"recipe": recipe, "preset": "laptop", "seeds": [0, 1], "ours": ours}
+
+    record = {"groups": [group("a", 40.04, 1.25), group("b", 50.0, 2.0)], "what": "Streets.", "command": "python x.py"}
+    table = viz.record_table(record)
+    assert table.rows[1] == ("a", "70.0", "40.0 ± 1.2", 2, "laptop")
+    assert [row[0] for row in table.rows] == ["b", "a"]
+    assert table.note.endswith("Streets. Repeat: python x.py")
+    assert viz.record_table({"groups": record["groups"]}, "A note.").note.endswith("seeds. A note.")

@@ -14,10 +14,10 @@ from udalib.models.encoders.mit_blocks import Attention, Size
 def effective_receptive_field(network: nn.Module, images: Tensor, position: tuple[float, float] = (0.5, 0.5)) -> Tensor:
     """How strongly every input pixel moves the output at one position: non-negative float32 (H, W), maximum 1.
 
-    The gradient of all output channels at ``position``, summed, with respect to the image; its magnitude is summed over
-    the colour channels and averaged over the batch (Luo et al., "Understanding the Effective Receptive Field in Deep
-    Convolutional Neural Networks", NeurIPS 2016). Every module's mode is restored afterwards and no parameter gets a
-    gradient.
+    The gradient of the output channels at ``position``, summed with alternating signs, with respect to the image; its
+    magnitude is summed over the colour channels and averaged over the batch (Luo et al., "Understanding the Effective
+    Receptive Field in Deep Convolutional Neural Networks", NeurIPS 2016). Every module's mode is restored afterwards
+    and no parameter gets a gradient.
 
     Args:
         network: (B, 3, H, W) -> (B, C, h, w), or a list of maps, of which the last is taken (encoders).
@@ -37,7 +37,9 @@ def effective_receptive_field(network: nn.Module, images: Tensor, position: tupl
             output = network(leaf)
             output = output[-1] if isinstance(output, (list, tuple)) else output
             row, column = (min(int(f * n), n - 1) for f, n in zip(position, output.shape[-2:], strict=True))
-            (gradient,) = torch.autograd.grad(output[:, :, row, column].sum(), leaf)
+            # Signs, because channels that end in a LayerNorm sum to a constant: the gradient of that is rounding.
+            signs = 1.0 - 2.0 * (torch.arange(output.shape[1], device=output.device) % 2)
+            (gradient,) = torch.autograd.grad((output[:, :, row, column] * signs).sum(), leaf)
     finally:
         for module, training in modes:
             module.training = training

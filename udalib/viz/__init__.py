@@ -4,8 +4,10 @@ What all chapters use is here; what one line of methods needs is in a package of
 :mod:`udalib.viz.adversarial`.
 """
 
+from udalib.viz.charts.bars import grouped_bars
 from udalib.viz.charts.curves import curves, smooth
 from udalib.viz.charts.effects import effects_figure
+from udalib.viz.charts.records import record_table
 from udalib.viz.charts.sentences import effect_sentence, selection_sentence, sensitivity_sentence
 from udalib.viz.charts.statistics import class_frequencies_figure, confusion_figure, iou_bars, percent
 from udalib.viz.charts.tables import Table
@@ -42,6 +44,7 @@ __all__ = [
     "flow_figure",
     "flow_to_rgb",
     "flow_wheel",
+    "grouped_bars",
     "iou_bars",
     "legend",
     "line_style",
@@ -50,6 +53,7 @@ __all__ = [
     "percent",
     "present_ids",
     "receptive_field_figure",
+    "record_table",
     "selection_sentence",
     "sensitivity_sentence",
     "show_samples",

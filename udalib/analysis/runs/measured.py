@@ -12,10 +12,12 @@ from udalib.core.files import read_json
 from udalib.recipes.comparisons import list_comparisons
 
 SCRIPTS = {
+    "streets": "for r in source-only jitter adabn oracle; do udalib run streets/$r --seeds 0 1 2; done; "
+    "udalib report runs/streets --format json",
     "streets-onset": "python benchmarks/class_onset.py",
     "adversarial-sweep": "python benchmarks/adversarial_sweep.py --jobs 2",
 }
-"""Records that a script of their own makes; every comparison has one besides."""
+"""Records that a command of their own makes; every comparison has one besides."""
 
 
 def command_of(name: str) -> str:

@@ -61,13 +61,20 @@ class VerdictExplorer(Explorer):
         before: model without, after: model with the adversary, as a :data:`Judge`; called once an image.
         images: float (3, H, W) in [0, 1], all of one size.
         space: of the predicted ids.
-        receptive_field: see :func:`udalib.viz.verdict`.
+        receptive_field: see :func:`udalib.viz.adversarial.verdict`.
+        titles: what the two models are called on the pictures.
 
     Controls: ``index`` of the image, ``model`` ("before", "after" or "both"), ``row`` and ``column`` of the position.
     """
 
     def __init__(
-        self, before: Judge, after: Judge, images: Sequence[Tensor], space: LabelSpace, receptive_field: int = 94
+        self,
+        before: Judge,
+        after: Judge,
+        images: Sequence[Tensor],
+        space: LabelSpace,
+        receptive_field: int = 94,
+        titles: tuple[str, str] = ("before adaptation", "after adaptation"),
     ) -> None:
         check_images(images)
         judges = {"before": before, "after": after}
@@ -83,8 +90,9 @@ class VerdictExplorer(Explorer):
             options: dict[str, Any] = {"position": (row, column), "receptive_field": receptive_field}
             if model == "both":
                 pair = judged("before", index), judged("after", index)
-                return verdict_before_after(images[index], *pair, space, **options)
-            return verdict(images[index], *judged(model, index), space, **options, title=f"{model} adaptation")
+                return verdict_before_after(images[index], *pair, space, **options, titles=titles)
+            title = titles[list(judges).index(model)]
+            return verdict(images[index], *judged(model, index), space, **options, title=title)
 
         controls: dict[str, Control] = {
             "index": Slider("Image", 0, len(images) - 1, 1, 0),

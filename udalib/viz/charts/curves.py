@@ -63,8 +63,9 @@ def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve]) -> None
 def add_reference(axes: Axes, text: str, value: float, *, below: bool = False) -> None:
     """Draw a dotted horizontal line at ``value`` with ``text`` at its right end, above or below it."""
     axes.axhline(value, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
-    side = "top" if below else "bottom"
-    axes.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=8)
+    side, shift = ("top", -4) if below else ("bottom", 4)  # points that curves along the line leave free
+    note = axes.annotate(text, (1.0, value), (0, shift), ("axes fraction", "data"), "offset points")
+    note.set(horizontalalignment="right", verticalalignment=side, fontsize=8)
 
 
 def smooth(values: Sequence[float], window: int) -> NDArray[np.float64]:

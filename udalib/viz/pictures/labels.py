@@ -17,6 +17,11 @@ from udalib.data.labels import LabelSpace
 from udalib.viz.theme import Picture, new_figure, shorten
 
 IGNORE_COLOR = (0, 0, 0)
+NAME_SIZE = 6.5
+"""Font size of the names on a label map, in points."""
+
+Box = tuple[float, float, float, float]
+"""(row, column) of the centre, height and width, all in pixels of the map."""
 
 
 def to_numpy(value: Any) -> NDArray[Any]:
@@ -67,31 +72,67 @@ def present_ids(label: Any, label_space: LabelSpace, min_pixels: int = 1) -> lis
 
 def inner_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
     """Return (row, column) of a pixel deep inside the largest part of ``mask``: the last one that erosion leaves."""
+    depth = _depth(mask)
+    rows, columns = np.nonzero(depth == depth.max())
+    middle = len(rows) // 2
+    return int(rows[middle]), int(columns[middle])
+
+
+def _depth(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many erosions each pixel of ``mask`` stands, counted from 1; 0 outside."""
     outside = torch.from_numpy(~mask).float()[None, None]
-    inside = mask
-    while True:
+    depth = mask.astype(np.int64)
+    while not (outside == 1).all():
         # Padding counts as outside, so a part that touches the border is eroded from there as well.
         outside = F.max_pool2d(F.pad(outside, (1, 1, 1, 1), value=1.0), 3, stride=1)
-        left = outside[0, 0].numpy() == 0
-        if not left.any():
-            rows, columns = np.nonzero(inside)
-            middle = len(rows) // 2
-            return int(rows[middle]), int(columns[middle])
-        inside = left
+        depth += outside[0, 0].numpy() == 0
+    return depth
 
 
 def write_names(axes: Axes, label: Any, label_space: LabelSpace, min_pixels: int = 60) -> None:
-    """Write each class's name inside its largest region, so that the map can be read without its colours."""
+    """Write each class's name inside its largest region, so that the map can be read without its colours.
+
+    Small regions choose first; the name of a larger one gives way as far as its region allows.
+    """
     ids = to_numpy(label)
     names = shorten(label_space.names, 14)
-    for class_id in present_ids(ids, label_space, min_pixels):
-        row, column = inner_point(ids == class_id)
+    taken: list[Box] = []
+    for class_id in sorted(present_ids(ids, label_space, min_pixels), key=lambda c: int((ids == c).sum())):
+        place = _free_place(ids == class_id, _text_size(axes, names[class_id], ids.shape[1]), taken)
+        taken.append(place)
         dark = label_space.palette[class_id].astype(float) @ (0.299, 0.587, 0.114) < 128
         ink, halo = ("white", "black") if dark else ("black", "white")
         box = {"facecolor": halo, "alpha": 0.35, "pad": 0.8, "linewidth": 0}
-        place = column / ids.shape[1]
-        side = "left" if place < 0.12 else "right" if place > 0.88 else "center"
-        axes.text(column, row, names[class_id], color=ink, fontsize=6.5, ha=side, va="center", bbox=box)
+        axes.text(
+            place[1], place[0], names[class_id], color=ink, fontsize=NAME_SIZE, ha="center", va="center", bbox=box
+        )
+
+
+def _text_size(axes: Axes, text: str, across: int) -> tuple[float, float]:
+    """Rough (height, width) of a written name in pixels of a map that is ``across`` pixels wide."""
+    inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
+    point = across / max(72 * inches, 1e-6)
+    return 1.5 * NAME_SIZE * point, (0.6 * len(text) + 0.5) * NAME_SIZE * point
+
+
+def _free_place(mask: NDArray[np.bool_], size: tuple[float, float], taken: Sequence[Box]) -> Box:
+    """Box (row, column, height, width) of a name: about the deepest pixel of ``mask`` where no taken box is in the way.
+
+    If there is none, the deepest pixel of all; the box never leaves the map.
+    """
+    height, width = size
+    places = np.indices(mask.shape)
+    rows = np.clip(places[0], height / 2, max(mask.shape[0] - height / 2, height / 2))
+    columns = np.clip(places[1], width / 2, max(mask.shape[1] - width / 2, width / 2))
+    free = mask.copy()
+    for row, column, high, wide in taken:
+        free &= (abs(rows - row) >= (height + high) / 2) | (abs(columns - column) >= (width + wide) / 2)
+    depth = _depth(mask)
+    if free.any():
+        depth[~free] = 0
+    best = np.argwhere(depth == depth.max())
+    y, x = (int(index) for index in best[len(best) // 2])
+    return float(rows[y, x]), float(columns[y, x]), height, width
 
 
 def legend(label_space: LabelSpace, ids: Sequence[int] | None = None, columns: int = 7) -> Picture:
