@@ -43,14 +43,14 @@ def first_steps(
     recipe = replace(recipe, train=replace(recipe.train, seed=seed, device="cpu"))
     torch.manual_seed(seed)
     method = build_method(recipe, prepare=lambda network: start_network(recipe, network, None)).train()
-    schedule = replace(recipe.schedule.build(total=total), warmup=warmup)  # type: ignore[type-var]
+    schedule = replace(recipe.schedule.build(total=total), warmup=warmup)
     streams = {s.name: build_stream(s, recipe.label_space, seed) for s in recipe.streams}
     batches = {key: stream.batches() for key, stream in streams.items()}
     seen = []
     for t in range(steps + 1):
         if t % every == 0:
             seen.append((t, look(method)))
-        for group in method.optimizer.param_groups:
+        for group in (g for optimizer in method.optimizers().values() for g in optimizer.param_groups):
             group["lr"] = schedule(recipe.optimizer.lr, t)
         method.step({key: stream.finish(next(batches[key]), "cpu", t) for key, stream in streams.items()}, t)
     return seen

@@ -71,7 +71,8 @@ def answers_table(
     metric: str = "target/miou",
 ) -> Table:
     """Answer each question by the paired effect of its first recipe over its second, both without their ``family``."""
-    rows = [(text, answer(record, *(f"{family}/{name}" for name in pair), metric)) for text, pair in questions.items()]
+    pairs = {text: (f"{family}/{ours}", f"{family}/{base}") for text, (ours, base) in questions.items()}
+    rows = [(text, answer(record, ours, base, metric)) for text, (ours, base) in pairs.items()]
     return Table(("question", "answer"), rows, "Ours, from the record." if record else "")
 
 
