@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from udalib.analysis.networks.memory import pass_cost
+from udalib.analysis.networks.memory import forward_cost, pass_cost
 from udalib.analysis.twins import CLASSES, twin_scenes
 from udalib.core.errors import ConfigError
 
@@ -47,3 +47,14 @@ def test_what_a_pass_keeps_grows_with_the_images_and_leaves_no_gradient():
     assert costs[0].kept == 64 * (3 + 4 + 2)
     assert all(cost.seconds >= 0 for cost in costs)
     assert all(p.grad is None for p in network.parameters())
+
+
+def test_the_fastest_of_several_keeps_the_same_and_a_forward_pass_keeps_nothing():
+    network = torch.nn.Conv2d(3, 4, 3)
+    image = torch.rand(1, 3, 8, 8)
+    once, often = (pass_cost(lambda: network(image).square().mean(), network, repeats) for repeats in (1, 3))
+    assert once.kept == often.kept > 0
+    assert forward_cost(lambda: network(image), 3).kept == 0
+    modes = []
+    forward_cost(lambda: modes.append(torch.is_grad_enabled()), 2)
+    assert modes == [False, False]

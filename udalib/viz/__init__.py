@@ -7,10 +7,10 @@ What all chapters use is here; what one line of methods needs is in a package of
 from udalib.viz.charts.bars import grouped_bars
 from udalib.viz.charts.curves import curves, smooth
 from udalib.viz.charts.effects import effects_figure
-from udalib.viz.charts.records import record_table
-from udalib.viz.charts.sentences import effect_sentence, selection_sentence, sensitivity_sentence
+from udalib.viz.charts.records import answer, answers_table, class_bars, ladder_table, record_table, spread, waiting
+from udalib.viz.charts.sentences import effect_sentence, late_sentence, selection_sentence, sensitivity_sentence
 from udalib.viz.charts.statistics import class_frequencies_figure, confusion_figure, iou_bars, percent
-from udalib.viz.charts.tables import Table
+from udalib.viz.charts.tables import Table, published_table
 from udalib.viz.explorer.explorer import Choice, Explorer, Several, Slider, Stops, Toggle
 from udalib.viz.pictures.attention import attention_figure, energy_radius, receptive_field_figure
 from udalib.viz.pictures.flow import flow_figure, flow_to_rgb, flow_wheel
@@ -28,9 +28,12 @@ __all__ = [
     "Stops",
     "Table",
     "Toggle",
+    "answer",
+    "answers_table",
     "attention_figure",
     "bar_style",
     "beside",
+    "class_bars",
     "class_frequencies_figure",
     "colorize",
     "confusion_figure",
@@ -46,19 +49,24 @@ __all__ = [
     "flow_wheel",
     "grouped_bars",
     "iou_bars",
+    "ladder_table",
+    "late_sentence",
     "legend",
     "line_style",
     "new_figure",
     "overlay",
     "percent",
     "present_ids",
+    "published_table",
     "receptive_field_figure",
     "record_table",
     "selection_sentence",
     "sensitivity_sentence",
     "show_samples",
     "smooth",
+    "spread",
     "threshold_figure",
     "to_array",
     "to_png",
+    "waiting",
 ]

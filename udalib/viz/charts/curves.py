@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from udalib.core.errors import ConfigError
@@ -24,26 +25,31 @@ def curves(
     title: str = "",
     logy: bool = False,
     references: Mapping[str, float] | None = None,
+    each: str = "seed",
 ) -> Picture:
     """Draw each name's curves, one thin line a seed, and their mean as a thick line with markers.
 
     ``series`` maps a name to its seeds' ``(x, y)`` pairs. The mean is drawn only where all seeds share their x.
-    ``references`` draws labelled horizontal lines, for example an oracle.
+    ``references`` draws labelled horizontal lines, for example an oracle. ``each`` is what the legend calls a thin
+    line, such as "draw" where one network is looked at several times; empty where nothing is random (no count then).
+    Where all values are whole numbers, so are the marks of their axis.
     """
     if not series:
         raise ConfigError("there is no curve to draw; give at least one.")
     figure, (axes,) = new_figure(7.0, 3.6)
     for index, (name, seeds) in enumerate(series.items()):
-        add_curve(axes, index, name, seeds)
+        add_curve(axes, index, name, seeds, each)
     for text, value in (references or {}).items():
         add_reference(axes, text, value)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if logy else "linear")
+    if not logy and all(float(v).is_integer() for seeds in series.values() for _, y in seeds for v in y):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend(fontsize=8)
     tidy(axes, grid="y")
     return figure
 
 
-def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve]) -> None:
+def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve], each: str = "seed") -> None:
     """Draw series number ``index``: a thin line a seed, and the mean of the seeds thick where they share their x."""
     style = line_style(index)
     thin = {**style, "marker": None, "linewidth": 0.8, "alpha": 0.6}
@@ -54,10 +60,10 @@ def add_curve(axes: Axes, index: int, name: str, seeds: Sequence[Curve]) -> None
     if len(pairs) > 1 or not same:
         for x, y in pairs:
             axes.plot(x, y, **thin)
-    count = f"{len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
+    count = f" ({len(pairs)} {each}{'s' if len(pairs) > 1 else ''})" if each else ""
     x, y = (pairs[0][0], np.mean([y for _, y in pairs], axis=0)) if same else pairs[0]
     every = max(1, len(x) // 8)
-    axes.plot(x, y, **style, linewidth=1.8, markersize=5, markevery=every, label=f"{name} ({count})")
+    axes.plot(x, y, **style, linewidth=1.8, markersize=5, markevery=every, label=f"{name}{count}")
 
 
 def add_reference(axes: Axes, text: str, value: float, *, below: bool = False) -> None:

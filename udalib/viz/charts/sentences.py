@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from udalib.analysis.runs.onset import OnsetCorrelation
 from udalib.analysis.runs.sweeps import Sweep, Variant
 from udalib.core.errors import ConfigError
 from udalib.viz.charts.effects import verdict
@@ -32,6 +33,23 @@ The interval lies above 0: a gain.
         f"{effect['recipe']} over {effect['baseline']}: {effect['mean']:+.1f} points of {effect['metric']} ({spread}; "
         f"ahead in {effect['wins']} of {effect['n']} seeds; sign-flip p {effect['p_permutation']:.3g}). "
         f"{IN_WORDS[verdict(effect)]}"
+    )
+
+
+def late_sentence(late: OnsetCorrelation, recipe: str, seeds: int) -> str:
+    """Do runs of one recipe that learn a class late end lower in it, as DAFormer's authors argue?
+
+    >>> print(late_sentence(OnsetCorrelation({"bus": -0.9, "train": -0.7}, -0.8, 0.01), "r", 5))
+    r: over 2 classes that its 5 seeds learn at different times, the rank correlation of that time with the final IoU \
+is -0.80 on average (exact one-sided p 0.01). Late means low here.
+    """
+    if not late.by_class:
+        return f"{recipe}: its {seeds} seeds learn every class at the same time, so nothing can be said."
+    verdict = "Late means low here." if late.p < 0.05 else "That late means low is not shown here."
+    return (
+        f"{recipe}: over {len(late.by_class)} classes that its {seeds} seeds learn at different times, the rank "
+        f"correlation of that time with the final IoU is {late.mean:+.2f} on average (exact one-sided p {late.p:.2g}). "
+        f"{verdict}"
     )
 
 

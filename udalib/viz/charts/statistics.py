@@ -106,11 +106,13 @@ def iou_bars(
     *,
     published: Mapping[str, Scores] | None = None,
     title: str = "IoU by class",
+    each: str = "seed",
 ) -> Picture:
     """Bars of the mean over seeds with one black dot a seed, for each class and, first, their mean (mIoU).
 
     ``results`` maps a run's name to one ``{class: IoU in percent}`` a seed. ``published`` rows come from papers, on
-    their data: they are drawn in a panel of their own that says so, never beside our bars.
+    their data: they are drawn in a panel of their own that says so, never beside our bars. ``each`` is what a dot is
+    called; empty for numbers that nothing random is in.
     """
     if not results and not published:
         raise ConfigError("there is no result to draw; give at least one run.")
@@ -118,9 +120,11 @@ def iou_bars(
     panels = bool(results) + bool(published)
     figure, axes = new_figure(11, 3.4 * panels, panels, 1)
     rows = {name: _values(scores, names) for name, scores in results.items()}
-    labels = {name: f"{name} ({len(v)} seed{'s' if len(v) > 1 else ''})" for name, v in rows.items()}
+    counts = {name: f" ({len(v)} {each}{'s' if len(v) > 1 else ''})" if each else "" for name, v in rows.items()}
+    labels = {name: name + count for name, count in counts.items()}
     if results:
-        _panel(axes[0], rows, labels, names, title + " (dots: seeds, bars: their mean)")
+        several = any(len(v) > 1 for v in rows.values())
+        _panel(axes[0], rows, labels, names, title + (f" (dots: {each}s, bars: their mean)" if several else ""))
     if published:
         paper = {name: _values([scores], names) for name, scores in published.items()}
         _panel(axes[-1], paper, {n: f"published: {n}" for n in paper}, names, "Published numbers, on other data")

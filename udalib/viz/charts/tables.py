@@ -1,10 +1,13 @@
-"""Small tables that print as text and show as HTML in a notebook."""
+"""Small tables that print as text and show as HTML in a notebook, and the one of published numbers."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from udalib.recipes import get_recipe
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,25 @@ class Table:
         )
         note = f"<p><small>{html.escape(self.note)}</small></p>" if self.note else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
+
+
+def published_table(recipes: Iterable[str], *, every: bool = False) -> Table:
+    """Numbers that others published for ``recipes``: the first of each, which is the authors', or every one known.
+
+    >>> print(published_table(["gta2cityscapes/dacs-deeplabv2"]).rows[0][:3])
+    ('gta2cityscapes/dacs-deeplabv2', '54.2', 'mIoU')
+    """
+    rows = []
+    for name in recipes:
+        known = get_recipe(name, "paper").published
+        for each in known if every else known[:1]:
+            where = f"{each.source} ({each.note})" if each.note else each.source
+            rows.append((name, f"{each.value:.1f}", _metric(each.metric), where))
+    return Table(("recipe", "published", "metric", "where"), rows, "Published by others, on real data.")
+
+
+def _metric(name: str) -> str:
+    """A recipe's metric in words."""
+    subset = re.fullmatch(r"target/subsets/\D+(\d+)", name)
+    words = {"target/miou": "mIoU", "target/test-server": "mIoU, test server"}
+    return f"mIoU of {subset[1]} classes" if subset else words.get(name, name)

@@ -26,8 +26,8 @@ def onset_figure(
 ) -> Picture:
     """Mark for each run and class the first evaluation with an IoU above ``threshold``; one row a class.
 
-    Rows are ordered by the mean onset in the first group, the last learned on top. Open marks in the right column:
-    the class was never learned. The bar of each group is its median over the seeds.
+    Rows are ordered by the mean onset in the first group, the last learned on top; every other one is shaded. Open
+    marks in the right column: the class was never learned. The bar of each group is its median over the seeds.
 
     Args:
         groups: name of a training to its runs, one a seed; at most four.
@@ -44,19 +44,21 @@ def onset_figure(
     never = 1.12 * last
     places = {n: np.mean([min(run.onset(n, threshold), never) for run in first]) for n in first[0].iou}
     names = sorted(places, key=places.__getitem__, reverse=True)
-    figure, (axes,) = new_figure(8.6, 0.3 * len(names) + 1.5)
+    figure, (axes,) = new_figure(9.6, 0.34 * len(names) + 1.5)
     for index, (group, runs) in enumerate(groups.items()):
         shift = (index - (len(groups) - 1) / 2) * 0.8 / len(groups)
         _onsets(axes, index, names, runs, shift, never, threshold)
         seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
         axes.plot([], [], linestyle="", color=COLORS[index], marker=MARKERS[index], label=f"{group} ({seeds})")
+    for row in range(0, len(names), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#F0F0F0", linewidth=0, zorder=0)
     axes.axvline((last + never) / 2, color=TEXT_COLOR, linewidth=0.8)
     _iteration_axis(axes, last, never)
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_title(title or f"First evaluation with more than {threshold:g} % IoU", fontsize=11)
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    tidy(axes, grid="both")
+    tidy(axes, grid="x")
     return figure
 
 
@@ -70,7 +72,7 @@ def _onsets(
     threshold: float,
 ) -> None:
     style: dict[str, Any] = {"marker": MARKERS[index], "color": COLORS[index], "linestyle": "", "markersize": 4}
-    spread = np.linspace(-0.14, 0.14, len(runs)) if len(runs) > 1 else np.zeros(1)
+    spread = np.linspace(-0.12, 0.12, len(runs)) if len(runs) > 1 else np.zeros(1)
     for row, name in enumerate(names):
         onsets = [run.onset(name, threshold) for run in runs]
         for onset, offset in zip(onsets, spread, strict=True):

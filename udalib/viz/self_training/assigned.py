@@ -37,7 +37,7 @@ def assigned_figure(followed: Mapping[str, Sequence[Followed]], space: LabelSpac
         raise ConfigError("there is no training to draw; give at least one, with at least one seed.")
     truth = np.mean([run.truth for runs in followed.values() for run in runs], axis=0)
     rows = np.argsort(-truth, kind="stable")[: np.count_nonzero(truth)]
-    figure, axes = new_figure(2.2 + 4.2 * len(followed), 0.25 * len(rows) + 1.5, 1, len(followed), sharey=True)
+    figure, axes = new_figure(2.6 + 2.8 * len(followed), 0.25 * len(rows) + 1.5, 1, len(followed), sharey=True)
     for panel, (name, runs) in zip(axes, followed.items(), strict=True):
         seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
         image = _panel(panel, _mean(name, runs)[:, rows] / truth[rows], runs[0].iterations)
