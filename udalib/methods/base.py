@@ -109,11 +109,13 @@ class Method(nn.Module):
         untrained: beginnings of the names of parameters that an optimiser holds and no step trains.
         batch_wise: what in a step is over all samples at hand by design (a contrastive term, say), so that processes
             and micro-batches do not give the gradients of one batch; "" = nothing.
+        phases: options that say for how many iterations a part of the step waits; all 0 = everything from the start.
     """
 
     streams: tuple[str, ...] = ()
     untrained: tuple[str, ...] = ()
     batch_wise: str = ""
+    phases: tuple[str, ...] = ()
     runtime: Runtime
     #: short title for tables and pictures
     title: ClassVar[str] = ""

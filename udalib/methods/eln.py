@@ -64,6 +64,8 @@ class Judged(SemiSupervised):
         ConfigError: a decoder of another kind, a factor of a gate that is not positive, negative iterations.
     """
 
+    phases = (*SemiSupervised.phases, "eln_iterations")
+
     def __init__(
         self,
         network: SegmentationNetwork,
@@ -98,6 +100,7 @@ class Judged(SemiSupervised):
         self.stage2_from = self.judged_from + eln_iterations
         self.alphas = tuple(alphas)
         self.auxiliary = nn.ModuleList(decoder.fresh() for _ in alphas)
+        self.untrained = tuple(f"auxiliary.{k}.proj." for k in range(len(alphas)))
         self.eln = ErrorLocalizationNetwork(
             num_classes,
             blocks=eln_blocks,

@@ -213,8 +213,9 @@ def subject_of(recipe: Recipe) -> Subject:
 
 
 def shrunk(recipe: Recipe) -> Recipe:
-    """``recipe`` from random weights, with few images in small batches, and half of every (height, width)."""
-    changes: dict[str, Any] = {}
+    """``recipe`` from random weights, with few images in small batches, half of every (height, width), no phases."""
+    phases: tuple[str, ...] = getattr(recipe.method.factory(), "phases", ())
+    changes: dict[str, Any] = {f"method.{name}": 0 for name in phases}
     for path, value in flatten(recipe).items():
         if path.startswith(("streams.", "network.")) and _is_size(value):
             changes[path] = (value[0] // 2, value[1] // 2)
