@@ -39,7 +39,7 @@ def test_record(adversarial, tmp_path, capsys):
     words = ["--out", str(out), *TINY, "--methods", "advent", "--variants", "bf16-channels_last", "fp32"]
     assert adversarial.main(words) == 0
     record = json.loads(out.read_text())
-    assert record["sizes"] == {"source": [64, 128], "target": [48, 96]}
+    assert record["sizes"] == {"source": [32, 64], "target": [32, 48]}
     (method,) = record["methods"]
     assert method["recipe"] == "gta2cityscapes/advent"
     peer, half, full = method["results"]

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from tiny_streets import TINY
 
 
 def test_the_record_has_a_line_a_mode_and_an_error_is_kept(gpu, tmp_path, monkeypatch):
-    monkeypatch.setitem(gpu.MODES, "broken", {"train.precision": "nonsense"})
     modes = ["float32", "bfloat16", "broken"]
+    every = {**gpu.MODES, "broken": {"train.precision": "nonsense"}}
+    tiny = {**TINY, "train.iterations": 10}
+    monkeypatch.setattr(gpu, "MODES", {mode: {**tiny, **settings} for mode, settings in every.items()})
     options = ["--preset", "quick", "--device", "cpu", "--parts", "modes", "--out", str(tmp_path / "gpu.json")]
     assert gpu.main([*options, "--modes", *modes]) == 1
     runs = json.loads((tmp_path / "gpu.json").read_text())["runs"]
