@@ -136,7 +136,10 @@ def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [
-        ("gta2cityscapes/source-only-daformer", {"network.encoder.name": "mit_b0"}),
+        (
+            "gta2cityscapes/source-only-daformer",
+            {"network.encoder.name": "mit_b0", "network.decoder.channels": 16, "network.decoder.embed_dims": 16},
+        ),
         (
             "gta2cityscapes/source-only-deeplabv2",
             {"network.encoder.name": "timm:mobilenetv2_100", "evaluations.target.subsets": ("cityscapes13",)},
