@@ -10,7 +10,7 @@ from _steps import PEER
 from udalib.engine import OptimizerSpec, build_optimizer
 from udalib.engine.optim.build import Rule
 
-TINY = ["--tiny", "--device", "cpu", "--rounds", "2", "--steps", "1", "--warmup", "1"]
+TINY = ["--tiny", "--device", "cpu", "--rounds", "1", "--steps", "1", "--warmup", "1"]
 
 
 @pytest.mark.slow
