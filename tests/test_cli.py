@@ -29,10 +29,9 @@ RUN = ["run", "streets/source-only", *TINY]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep cache and runs out of the working tree."""
+def default_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep runs out of the working tree."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("UDALIB_RUNS", str(tmp_path_factory.mktemp("default_runs")))
         yield
 

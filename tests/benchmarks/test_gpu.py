@@ -20,8 +20,7 @@ def test_the_record_has_a_line_a_mode_and_an_error_is_kept(gpu, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_the_published_setting_runs_end_to_end_on_streets(gpu, tmp_path, monkeypatch):
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
+def test_the_published_setting_runs_end_to_end_on_streets(gpu, tmp_path):
     out = tmp_path / "gpu.json"
     assert gpu.main(["--parts", "end-to-end", "--tiny", "--device", "cpu", "--out", str(out)]) == 0
     run = json.loads(out.read_text())["end-to-end"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pictures import save
 from tiny_streets import TINY
 
 from udalib.core.errors import CheckpointError, ConfigError, DataError
@@ -126,11 +126,6 @@ def test_missing_weights_are_an_error_that_names_the_file(tmp_path: Path, monkey
 def test_seed_and_device_are_arguments(key: str, flag: str) -> None:
     with pytest.raises(ConfigError, match=f"{key} is not an override.*{flag}"):
         run_recipe("streets/source-only", "quick", overrides={key: "1"})
-
-
-def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,8 @@ from udalib.world import Streets
 SPACE = label_space("cityscapes19")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def explorer(own_cache):
+def explorer():
     streets = Collection.of_dataset(Streets("source", length=12, size=(32, 64)))
     bare = Collection(ClassStatistics((("a", {0: 4000, 17: 50}), ("b", {0: 5000, 8: 300}))), SPACE)
     return RareClassExplorer({"streets": streets, "statistics": bare}, min_pixels=10)
