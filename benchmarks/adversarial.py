@@ -31,7 +31,7 @@ from udalib.recipes.build import build_method
 
 RECIPES = {"adaptsegnet": "gta2cityscapes/adaptsegnet-multi", "advent": "gta2cityscapes/advent"}
 LEVELS = (("main", 0.001), ("aux", 0.0002))
-BETWEEN = {"source": ((720, 1280), (64, 128)), "target": ((512, 1024), (48, 96))}
+BETWEEN = {"source": ((720, 1280), (32, 64)), "target": ((512, 1024), (32, 48))}
 """Size (h, w) of each domain's image, published and tiny."""
 
 

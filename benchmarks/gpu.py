@@ -67,13 +67,13 @@ def train(mode: str, overrides: dict[str, Any], preset: str, device: str, folder
 def on_streets(iterations: int, tiny: bool) -> Recipe:
     """AdaptSegNet's published setting from random weights, on streets of its sizes in place of its data sets."""
     recipe = get_recipe(PUBLISHED, "paper")
-    sizes = {"source": (64, 128), "target": (48, 96)} if tiny else {"source": (720, 1280), "target": (512, 1024)}
+    sizes = {"source": (32, 64), "target": (32, 48)} if tiny else {"source": (720, 1280), "target": (512, 1024)}
     streams = []
     for stream in recipe.streams:
-        data = DatasetSpec.of(f"streets/{stream.name}", length=8 if tiny else 64, size=sizes[stream.name])
+        data = DatasetSpec.of(f"streets/{stream.name}", length=2 if tiny else 64, size=sizes[stream.name])
         workers = 0 if tiny else stream.workers
         streams.append(replace(stream, dataset=data, sample_transforms=(), workers=workers))
-    held_out = DatasetSpec("streets/target", Options(length=4 if tiny else 20, size=sizes["target"]), split="val")
+    held_out = DatasetSpec("streets/target", Options(length=2 if tiny else 20, size=sizes["target"]), split="val")
     network = replace(recipe.network, weights=None)
     return replace(
         recipe,

@@ -1,4 +1,4 @@
-"""A synthetic sweep over lambda, as benchmarks/adversarial_sweep.py writes it; scripts in processes of their own."""
+"""One cache for all tests; a synthetic sweep over lambda; scripts in processes of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import multiprocessing
 import runpy
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,9 +35,17 @@ def sweep_run(space: str, levels: str, gan: str, weight: float, seed: int) -> di
     }
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the cache of the streets out of the working tree, and draw each only once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def sweep_data() -> dict[str, Any]:
-    """Three variants at two lambdas, and the control, with seeds 1 and 0."""
+    """As benchmarks/adversarial_sweep.py writes it: three variants at two lambdas, and the control; seeds 1 and 0."""
     weights = dict.fromkeys(VARIANTS, (0.01, 0.1))
     weights[VARIANTS[0]] = (0.0, 0.01, 0.1)
     runs = [sweep_run(*variant, weight, seed) for variant in VARIANTS for weight in weights[variant] for seed in (1, 0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,10 +29,9 @@ RUN = ["run", "streets/source-only", *TINY]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep cache and runs out of the working tree."""
+def default_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep runs out of the working tree."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("UDALIB_RUNS", str(tmp_path_factory.mktemp("default_runs")))
         yield
 
@@ -325,12 +325,12 @@ def test_notebooks_and_bench_parse_their_own_arguments(monkeypatch: pytest.Monke
     assert seen[1][1:] == ["-m", "benchmarks", "--quick"]
 
 
-def test_the_installed_command_exists() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "udalib.cli", "list", "adabn"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0
-    assert done.stdout.startswith("streets/adabn")
+def test_the_package_is_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["udalib", "list", "adabn"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("udalib.cli", run_name="__main__", alter_sys=True)
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("streets/adabn")
 
 
 def test_run_remarks_on_batches_without_a_label(

@@ -4,8 +4,6 @@ import json
 import re
 import shlex
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -67,8 +65,7 @@ def test_scripts_and_make_targets_named_in_the_pages_exist():
 def test_the_library_example_runs():
     lines = [line for line in CODE if line.startswith(("from udalib.models import create_network", "network ="))]
     assert len(lines) == 2
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    exec("\n".join(lines), {})
 
 
 def test_own_photographs_take_the_lines_that_the_readme_shows(tmp_path, monkeypatch):

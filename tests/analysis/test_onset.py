@@ -94,8 +94,7 @@ def test_runs_of_two_recipes_are_refused():
         onset_correlation(runs)
 
 
-def test_curves_are_read_from_a_run_and_one_evaluation_is_no_curve(tmp_path, monkeypatch):
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
+def test_curves_are_read_from_a_run_and_one_evaluation_is_no_curve(tmp_path):
     changes = {"train.iterations": 2, "train.evaluate_every": 1, "streams.source.dataset.length": 4}
     result = run_recipe("streets/source-only", "quick", 0, "cpu", changes, tmp_path)
     found = class_curves(result.folder)

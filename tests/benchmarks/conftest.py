@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -19,41 +20,11 @@ def load(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
-def networks() -> ModuleType:
-    return load("networks")
+def script(name: str) -> Any:
+    """The fixture ``name``: that script."""
+    return pytest.fixture(scope="session", name=name)(lambda: load(name))
 
 
-@pytest.fixture(scope="session")
-def training() -> ModuleType:
-    return load("training")
-
-
-@pytest.fixture(scope="session")
-def effect() -> ModuleType:
-    return load("effect")
-
-
-@pytest.fixture(scope="session")
-def adversarial_sweep() -> ModuleType:
-    return load("adversarial_sweep")
-
-
-@pytest.fixture(scope="session")
-def gpu() -> ModuleType:
-    return load("gpu")
-
-
-@pytest.fixture(scope="session")
-def adversarial() -> ModuleType:
-    return load("adversarial")
-
-
-@pytest.fixture(scope="session")
-def self_training() -> ModuleType:
-    return load("self_training")
-
-
-@pytest.fixture(scope="session")
-def class_onset() -> ModuleType:
-    return load("class_onset")
+networks, training, effect, gpu = map(script, ("networks", "training", "effect", "gpu"))
+adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"))
+self_training, class_onset = map(script, ("self_training", "class_onset"))

@@ -16,9 +16,7 @@ SETTINGS = ["train.iterations=2", "train.evaluate_every=1", "train.progress=no",
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(folder / "cache"))
-        run_recipe(NAME, "quick", 0, "cpu", parse_assignments(SETTINGS), folder)
+    run_recipe(NAME, "quick", 0, "cpu", parse_assignments(SETTINGS), folder)
     return folder
 
 

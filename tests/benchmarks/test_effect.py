@@ -21,11 +21,9 @@ SEEDS = (0, 1)
 def runs(tmp_path_factory):
     """Finished runs of two recipes with two seeds."""
     folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(folder / "cache"))
-        for name in (BASE, OTHER):
-            for seed in SEEDS:
-                run_recipe(name, "quick", seed, "cpu", parse_assignments(SETTINGS), folder)
+    for name in (BASE, OTHER):
+        for seed in SEEDS:
+            run_recipe(name, "quick", seed, "cpu", parse_assignments(SETTINGS), folder)
     return folder
 
 
@@ -97,7 +95,6 @@ def test_a_run_of_an_older_recipe_is_named_and_not_averaged(effect, runs, tmp_pa
 
 @pytest.mark.slow
 def test_missing_runs_are_trained_in_processes_and_a_failing_one_hides_nothing(effect, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("UDALIB_WEIGHTS", str(tmp_path / "no-weights"))
     words = ["--recipes", ABSENT, "--baseline", BASE, "--seeds", "3", "--preset", "quick", "--device", "cpu"]
     words += ["--set", "train.iterations=1", "--jobs", "2", "--runs", str(tmp_path), "--out", str(tmp_path / "o.json")]

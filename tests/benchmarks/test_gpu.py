@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from tiny_streets import TINY
 
 
 def test_the_record_has_a_line_a_mode_and_an_error_is_kept(gpu, tmp_path, monkeypatch):
-    monkeypatch.setitem(gpu.MODES, "broken", {"train.precision": "nonsense"})
     modes = ["float32", "bfloat16", "broken"]
+    every = {**gpu.MODES, "broken": {"train.precision": "nonsense"}}
+    tiny = {**TINY, "train.iterations": 10}
+    monkeypatch.setattr(gpu, "MODES", {mode: {**tiny, **settings} for mode, settings in every.items()})
     options = ["--preset", "quick", "--device", "cpu", "--parts", "modes", "--out", str(tmp_path / "gpu.json")]
     assert gpu.main([*options, "--modes", *modes]) == 1
     runs = json.loads((tmp_path / "gpu.json").read_text())["runs"]
@@ -17,8 +20,7 @@ def test_the_record_has_a_line_a_mode_and_an_error_is_kept(gpu, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_the_published_setting_runs_end_to_end_on_streets(gpu, tmp_path, monkeypatch):
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
+def test_the_published_setting_runs_end_to_end_on_streets(gpu, tmp_path):
     out = tmp_path / "gpu.json"
     assert gpu.main(["--parts", "end-to-end", "--tiny", "--device", "cpu", "--out", str(out)]) == 0
     run = json.loads(out.read_text())["end-to-end"]

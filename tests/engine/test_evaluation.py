@@ -1,9 +1,8 @@
 """The evaluator against a direct computation, for mixed sizes, shares of several processes and other label spaces."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,23 +91,25 @@ def test_shares_of_several_processes_add_up(world_size):
 
 
 SCRIPT = """
-import json, sys, pathlib
-sys.path.insert(0, {folder!r})
+import json, os, pathlib, sys
+out, *variables, folder = ARGUMENTS
+os.environ.update(variable.split("=") for variable in variables)
+sys.path.insert(0, folder)
 from lightning.fabric import Fabric
 from test_evaluation import *
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
 fabric.launch()
+assert fabric.world_size == 2
 scores = SegmentationEvaluator(Pictures(), SPACE, batch_size=2).evaluate(predict, fabric.device, fabric)
-pathlib.Path({out!r}, str(fabric.global_rank)).write_text(json.dumps(scores))
+pathlib.Path(out, str(fabric.global_rank)).write_text(json.dumps(scores))
 """
 
 
 @pytest.mark.slow
-def test_two_processes_get_the_scores_of_one(tmp_path):
+def test_two_processes_get_the_scores_of_one(tmp_path, start_script, under_torchrun):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent), out=str(tmp_path)))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    script.write_text(SCRIPT)
+    under_torchrun(partial(start_script, script), str(tmp_path), str(Path(__file__).parent))
     want = SegmentationEvaluator(Pictures(), SPACE).evaluate(predict)
     assert [json.loads((tmp_path / rank).read_text()) for rank in "01"] == [want, want]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from udalib.engine import Poly, Trainer, load_checkpoint, read_metrics, read_run
 from udalib.engine.runtime import process_layout
 from udalib.engine.setup import split_batch
 from udalib.methods import Method, Runtime
-
-SCRIPT = Path(__file__).with_name("toy_training.py")
 
 
 class Adversarial(Method):
@@ -134,11 +130,11 @@ ARGUMENTS = [f"{key}={value}" for key, value in SETTINGS.items()]
 
 
 @pytest.mark.slow
-def test_two_processes_of_fabric_give_the_numbers_of_one(toy, tmp_path):
+def test_two_processes_of_fabric_give_the_numbers_of_one(toy, tmp_path, start_child):
     one, _ = toy.train(tmp_path / "one", **SETTINGS)
-    command = [sys.executable, SCRIPT, tmp_path / "two", *ARGUMENTS, "devices=2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    child = start_child(str(tmp_path / "two"), *ARGUMENTS, "devices=2")
+    child.join(300)
+    assert child.exitcode == 0
     assert_equal_runs(tmp_path / "two", one, tmp_path / "one")
 
 

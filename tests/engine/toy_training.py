@@ -226,4 +226,5 @@ def _slow_down(seconds: float) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(globals().get("ARGUMENTS") or sys.argv[1:])
+    sys.argv = [__file__, *(globals().get("ARGUMENTS") or sys.argv[1:])]  # from which Fabric starts further processes
+    main(sys.argv[1:])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import save
 
 from udalib.recipes import RunResult, run_recipe
 
@@ -24,14 +24,6 @@ TINY = {
 }
 RAW_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 SIZE = (64, 128)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the cache of the streets out of the working tree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -66,14 +58,9 @@ class Town:
         table = np.array([RAW_IDS.index(i) if i in RAW_IDS else 255 for i in range(256)])
         for image, name in zip(self.images, self.names, strict=True):
             raw = rng.choice([*RAW_IDS, 0, 3, 29], (8, 16)).repeat(8, 0).repeat(8, 1)
-            self._save(image, rng.integers(0, 256, (8, 16, 3)).repeat(8, 0).repeat(8, 1))
-            self._save(root / f"gtFine/val/town/{name}_gtFine_labelIds.png", raw)
+            save(image, rng.integers(0, 256, (8, 16, 3)).repeat(8, 0).repeat(8, 1))
+            save(root / f"gtFine/val/town/{name}_gtFine_labelIds.png", raw)
             self.labels.append(table[raw])
-
-    @staticmethod
-    def _save(path: Path, pixels: np.ndarray) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels.astype(np.uint8)).save(path)
 
     def iou(self, predicted: Sequence[np.ndarray], classes: int = 19) -> np.ndarray:
         """IoU by class of one histogram over all images, as the published code counts."""

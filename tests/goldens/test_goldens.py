@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import check
 import harness
 import numpy as np
 import pytest
@@ -92,14 +93,11 @@ def test_command_line(tmp_path):
         np.savez(bad, **{k: archive[k] + 1 if k.startswith("out__") else archive[k] for k in archive.files})
     (tmp_path / "text.npz").write_text("not an archive")
     unknown = write(tmp_path, "unknown", {}, system="nothing")
-    run = lambda *files: subprocess.run(  # noqa: E731
-        [sys.executable, harness.HERE / "check.py", *files], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    first = run(good)
-    assert first.returncode == 0, first.stdout
-    second = run(bad, unknown, "missing.npz", "text.npz", good)
-    assert second.returncode == 1
-    lines = second.stdout.splitlines()
+    assert check.main([str(good)]) == 0
+    command = [sys.executable, check.__file__, bad, unknown, "missing.npz", "text.npz", good]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
     assert lines[0].startswith("FAIL")
     assert "tolerance" in lines[0]
     assert lines[1].startswith("no handler")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pictures import save
 from tiny_streets import TINY
 
 from udalib.core.errors import CheckpointError, ConfigError, DataError
@@ -128,15 +128,13 @@ def test_seed_and_device_are_arguments(key: str, flag: str) -> None:
         run_recipe("streets/source-only", "quick", overrides={key: "1"})
 
 
-def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
-
-
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [
-        ("gta2cityscapes/source-only-daformer", {"network.encoder.name": "mit_b0"}),
+        (
+            "gta2cityscapes/source-only-daformer",
+            {"network.encoder.name": "mit_b0", "network.decoder.channels": 16, "network.decoder.embed_dims": 16},
+        ),
         (
             "gta2cityscapes/source-only-deeplabv2",
             {"network.encoder.name": "timm:mobilenetv2_100", "evaluations.target.subsets": ("cityscapes13",)},

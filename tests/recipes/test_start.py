@@ -41,9 +41,8 @@ def small(recipe: Recipe, name: str, **fields: Any) -> Recipe:
 
 
 @pytest.fixture(autouse=True)
-def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def recipes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source recipe and an adversarial one that starts from it, tiny."""
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
     list_recipes()  # reads the recipes in
     source = small(RECIPES.get("streets/source-only"), SOURCE)
     adapted = small(RECIPES.get("streets/adaptsegnet-single"), ADAPTED, start=StartSpec(SOURCE))

@@ -299,6 +299,7 @@ def test_weights_of_modern_backbones_are_asked_for_by_name(tmp_path: Path, monke
 TINY = {"vit_pyramid": "vit_pyramid:vit_tiny_patch16_224", "timm": "timm:convnext_atto", "mit_b5": "mit_b0"}
 TINY["resnet101_v1c_d8"] = "resnet50_v1c_d8"
 SMALL_PIXELS = {"min_pixels": 20, "min_crop_ratio": 0.03}
+NARROW = {"daformer": {"channels": 16, "embed_dims": 16}, "segformer": {"embed_dim": 16}}
 
 
 def small(name: str) -> dict[str, Any]:
@@ -309,6 +310,10 @@ def small(name: str) -> dict[str, Any]:
     changes: dict[str, Any] = {"train.iterations": 2, "train.progress": False}
     family = encoder.name.split(":")[0]
     changes["network.encoder.name"] = TINY.get(family, encoder.name)
+    changes["evaluations.target.transforms.resize.size"] = (64, 128)
+    decoder = quick.network.decoder
+    assert decoder is not None
+    changes |= {f"network.decoder.{key}": width for key, width in NARROW.get(decoder.name, {}).items()}
     for stream in quick.streams:
         steps = [step.name for step in stream.sample_transforms]
         changes |= {
@@ -319,7 +324,8 @@ def small(name: str) -> dict[str, Any]:
         if stream.sampler.name == "rare_class":
             changes |= {f"streams.{stream.name}.sampler.{key}": value for key, value in SMALL_PIXELS.items()}
     if quick.network.multi_resolution is not None:
-        changes["network.multi_resolution.detail"] = (32, 32)
+        changes |= {"network.multi_resolution.detail": (32, 32), "network.multi_resolution.attention_channels": 16}
+        changes |= {"evaluations.target.inference.crop": (64, 64), "evaluations.target.inference.stride": (32, 32)}
     return changes
 
 

@@ -15,11 +15,6 @@ NAMES = ("streets/hrda-control", "streets/hrda", "streets/mic-hrda")
 TINY = {"train.iterations": 2, "train.progress": False, "evaluations.source.dataset.length": 2}
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
 def test_all_three_differ_in_resolution_and_method_alone(preset: str) -> None:
     control, hrda, mic = (get_recipe(name, preset) for name in NAMES)

@@ -47,32 +47,12 @@ NAMES = ("sweep", "verdict", "entropy")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_control_moves_over_its_whole_range(name, sweep_file, draw_over_all_ranges):
-    draw_over_all_ranges(make(name, sweep_file))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_widget_labels_its_controls_and_opens_without_error(name, sweep_file):
-    pytest.importorskip("ipywidgets")
+def test_every_control_moves_over_its_whole_range_and_the_widget_s_changes_the_picture(
+    name, sweep_file, draw_over_all_ranges, move_every_control
+):
     explorer = make(name, sweep_file)
-    box = explorer.widget()
-    fronts = box.children[1:-2]
-    assert [front.description for front in fronts] == [control.label for control in explorer.controls.values()]
-    assert all(front.description for front in fronts)
-    assert box.children[-2].value == ""
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_moving_any_control_of_the_widget_draws_without_error(name, sweep_file):
-    pytest.importorskip("ipywidgets")
-    explorer = make(name, sweep_file)
-    box = explorer.widget()
-    opened = bytes(box.children[-1].value)
-    for front, (key, control) in zip(box.children[1:-2], explorer.controls.items(), strict=True):
-        front.value = next(value for value in control.sweep() if value != explorer.defaults[key])
-        assert box.children[-2].value == ""
-        assert bytes(box.children[-1].value) != opened, f"{key} changes nothing"
-        front.value = explorer.defaults[key]
+    draw_over_all_ranges(explorer)
+    move_every_control(explorer, at_once=True)
 
 
 @pytest.mark.parametrize(

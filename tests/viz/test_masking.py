@@ -35,7 +35,7 @@ def upper(images):
 SAMPLES = [{"image": IMAGE, "label": LABEL}, {"image": IMAGE.flip(1), "label": LABEL.flip(0)}]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def explorer():
     return MaskingExplorer({"reads pixels": bright, "knows the layout": upper}, SAMPLES, SPACE, blocks=(4, 8))
 

@@ -34,7 +34,7 @@ def model(images):
     return logits
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def explorer():
     return MixingExplorer(SOURCES, TARGETS, SPACE)
 

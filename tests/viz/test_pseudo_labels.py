@@ -95,10 +95,10 @@ def test_curves_draw_every_seed_and_their_mean():
         kept_curves({})
 
 
-def test_every_control_moves_over_its_whole_range_and_changes_the_picture(move_every_control):
+def test_every_control_moves_over_its_whole_range_and_changes_the_picture(draw_over_all_ranges, move_every_control):
     explorer = PseudoLabelExplorer(outputs(), SPACE)
     assert explorer.controls["alpha"].sweep() == [0.0, 0.99]
-    titles = {explorer.draw(**state).axes[0].get_title() for state in explorer.sweep()}
+    titles = {figure.axes[0].get_title() for figure in draw_over_all_ranges(explorer)}
     assert len(titles) == len(explorer.controls["threshold"].sweep()) + 1
     move_every_control(explorer)
 

@@ -15,15 +15,8 @@ from udalib.world import Streets
 SPACE = label_space("cityscapes19")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UDALIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def explorer(own_cache):
+def explorer():
     streets = Collection.of_dataset(Streets("source", length=12, size=(32, 64)))
     bare = Collection(ClassStatistics((("a", {0: 4000, 17: 50}), ("b", {0: 5000, 8: 300}))), SPACE)
     return RareClassExplorer({"streets": streets, "statistics": bare}, min_pixels=10)
@@ -34,10 +27,8 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(Text)]
 
 
-def test_every_control_moves_over_its_whole_range(explorer):
-    drawn = [explorer.draw(**state) for state in explorer.sweep()]
-    assert len(drawn) == sum(len(control.sweep()) for control in explorer.controls.values())
-    assert all(figure.axes for figure in drawn)
+def test_every_control_moves_over_its_whole_range(explorer, draw_over_all_ranges):
+    draw_over_all_ranges(explorer)
 
 
 @pytest.mark.parametrize("picked", [ANY, "motorcycle", "train"])
@@ -48,17 +39,8 @@ def test_controls_move_together_where_only_statistics_are_given(explorer, picked
     assert viz.to_png(explorer.draw(collection="statistics", draws=10, **state))
 
 
-def test_the_widget_labels_its_controls_and_every_move_draws_without_error(explorer):
-    pytest.importorskip("ipywidgets")
-    box = explorer.widget()
-    fronts, message, picture = box.children[1:-2], box.children[-2], box.children[-1]
-    assert [front.description for front in fronts] == [control.label for control in explorer.controls.values()]
-    opened = bytes(picture.value)
-    for front, (key, control) in zip(fronts, explorer.controls.items(), strict=True):
-        front.value = next(value for value in control.sweep() if value != explorer.defaults[key])
-        assert message.value == ""
-        assert bytes(picture.value) != opened, f"{key} changes nothing"
-        front.value = explorer.defaults[key]
+def test_every_control_of_the_widget_changes_the_picture(explorer, move_every_control):
+    move_every_control(explorer, at_once=True)
 
 
 def test_the_contact_sheet_is_for_headless_runs(explorer):
