@@ -71,7 +71,7 @@ class SemiSupervised(Method):
     """
 
     streams = ("labelled", "unlabelled")
-    phases = ("pretrain_iterations",)
+    phases: tuple[str, ...] = ("pretrain_iterations",)
     batch_wise = "contrast between all samples at hand, and means over the pixels whose pseudo labels are accepted"
 
     def __init__(
