@@ -13,7 +13,7 @@ from udalib.methods import Method
 from udalib.methods.shared.teacher import Teacher
 from udalib.models import SegmentationNetwork
 from udalib.recipes.conformance import STEPS, Subject
-from udalib.recipes.conformance.subject import Unlabelled
+from udalib.recipes.conformance.from_recipe import Unlabelled
 
 CLASSES = 3
 

@@ -10,8 +10,9 @@ from torch import nn
 
 from udalib.core.errors import CheckpointError, ConfigError
 from udalib.models import create_network
+from udalib.models.dropping import dropout_off
 from udalib.models.eln import ErrorLocalizationNetwork, ShortcutResNet, entropy_nats, load_eln_checkpoint
-from udalib.models.eln_host import GRID, SegProjDecoder, dropout_off, multi_grid_resnet
+from udalib.models.eln_host import GRID, SegProjDecoder, multi_grid_resnet
 from udalib.models.encoders.resnet import ResNet
 from udalib.models.weights.load import load_published
 

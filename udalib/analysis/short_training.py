@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import torch
-
 from udalib.core.errors import ConfigError
+from udalib.core.seeding import seeded
+from udalib.engine.optim.build import set_learning_rates
+from udalib.engine.optim.schedules import Schedule
 from udalib.methods.base import Method
-from udalib.recipes import get_recipe
+from udalib.recipes import Recipe, get_recipe
 from udalib.recipes.build import build_method, build_stream
 from udalib.recipes.runner import start_network
 
 T = TypeVar("T")
+Seen = list[tuple[int, T]]
+"""Iterations, and what was seen at each."""
 
 
 def first_steps(
@@ -28,7 +31,7 @@ def first_steps(
     warmup: int,
     total: int = 1000,
     overrides: Mapping[str, Any] | None = None,
-) -> list[tuple[int, T]]:
+) -> Seen[T]:
     """Train the recipe ``name`` for its first ``steps`` on the CPU; (iteration, what ``look`` sees) every so often.
 
     The method starts from the network that the recipe names, its learning rate follows the recipe's schedule over
@@ -41,16 +44,21 @@ def first_steps(
     if recipe.start is None or steps < 1 or every < 1:
         raise ConfigError(f"{name} must start from a trained network, for one step or more; got {steps} by {every}.")
     recipe = replace(recipe, train=replace(recipe.train, seed=seed, device="cpu"))
-    torch.manual_seed(seed)
-    method = build_method(recipe, prepare=lambda network: start_network(recipe, network, None)).train()
     schedule = replace(recipe.schedule.build(total=total), warmup=warmup)
-    streams = {s.name: build_stream(s, recipe.label_space, seed) for s in recipe.streams}
+    with seeded(seed):
+        method = build_method(recipe, prepare=lambda network: start_network(recipe, network, None)).train()
+        return _look_on(recipe, method, schedule, look, range(0, steps + 1, every))
+
+
+def _look_on(recipe: Recipe, method: Method, schedule: Schedule, look: Callable[[Method], T], when: range) -> Seen[T]:
+    """Train up to the last iteration of ``when`` and look at each of them, before its step."""
+    streams = {s.name: build_stream(s, recipe.label_space, recipe.train.seed) for s in recipe.streams}
     batches = {key: stream.batches() for key, stream in streams.items()}
     seen = []
-    for t in range(steps + 1):
-        if t % every == 0:
+    for t in range(when.stop):
+        if t in when:
             seen.append((t, look(method)))
-        for group in (g for optimizer in method.optimizers().values() for g in optimizer.param_groups):
-            group["lr"] = schedule(recipe.optimizer.lr, t)
+        for optimizer in method.optimizers().values():
+            set_learning_rates(optimizer, schedule, t)
         method.step({key: stream.finish(next(batches[key]), "cpu", t) for key, stream in streams.items()}, t)
     return seen

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -26,3 +28,11 @@ def torch_generator(*parts: str | int) -> torch.Generator:
 def numpy_generator(*parts: str | int) -> np.random.Generator:
     """NumPy generator (PCG64) seeded with :func:`derive_seed` of ``parts``."""
     return np.random.Generator(np.random.PCG64(derive_seed(*parts)))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global random state on the CPU, for initial weights and dropout, and put it back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

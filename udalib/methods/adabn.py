@@ -18,6 +18,7 @@ from udalib.core.errors import ConfigError
 from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.registry import METHODS
+from udalib.models.norm import batch_norms
 from udalib.ops import resize
 
 
@@ -45,7 +46,7 @@ class AdaBN(Method):
 
     def __init__(self, network: nn.Module, stream: str = "target") -> None:
         super().__init__()
-        if not batch_norms(network):
+        if not measured_norms(network):
             raise ConfigError(
                 f"{type(network).__name__} has no BatchNorm layer with running statistics, so AdaBN cannot change it; "
                 "choose a network with BatchNorm (MiT and other transformers use LayerNorm)."
@@ -64,7 +65,7 @@ class AdaBN(Method):
         Logs ``mean_shift``: how far this batch moved the layers' means, in standard deviations; it falls towards 0 as
         the estimate settles.
         """
-        layers = batch_norms(self.network)
+        layers = measured_norms(self.network)
         before = [(_mean(layer).clone(), _var(layer).clone()) for layer in layers]
         with torch.no_grad(), self.runtime.autocast(), _batch_statistics(self.network, layers):
             self.network(batches[self.streams[0]]["image"])
@@ -92,9 +93,9 @@ class AdaBN(Method):
         return (new_mean - mean).abs().div((_var(layer) + layer.eps).sqrt()).mean()
 
 
-def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+def measured_norms(network: nn.Module) -> list[_BatchNorm]:
     """The BatchNorm layers of ``network`` that keep running statistics."""
-    return [m for m in network.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
+    return [layer for layer in batch_norms(network) if layer.running_mean is not None]
 
 
 def _mean(layer: _BatchNorm) -> Tensor:

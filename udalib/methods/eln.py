@@ -18,8 +18,9 @@ from udalib.core.types import Logs
 from udalib.methods.registry import METHODS
 from udalib.methods.semi_supervised import EPOCH, SemiSupervised, leave_out_norms
 from udalib.methods.shared.labelled import Labelled
+from udalib.models.dropping import dropout_off
 from udalib.models.eln import ErrorLocalizationNetwork
-from udalib.models.eln_host import RATES, SegProjDecoder, dropout_off
+from udalib.models.eln_host import RATES, SegProjDecoder
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import resize
 from udalib.ops.error_localization import (

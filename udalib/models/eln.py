@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from udalib.core.errors import ConfigError
 from udalib.models.eln_host import RATES, STRIDES, DenseASPP, Trunk, two_layers
 from udalib.models.encoders.resnet import init_kaiming
-from udalib.models.weights.files import _read_pickle, find_weights
+from udalib.models.weights.files import find_weights, read_pickle
 from udalib.models.weights.load import LoadReport, load_published
 from udalib.ops.losses import at_least_float32
 from udalib.ops.resize import resize
@@ -168,7 +168,7 @@ def load_eln_checkpoint(
         CheckpointError: the file is unusable, or a part does not fit.
         ConfigError: the checkpoint lacks a key.
     """
-    whole = checkpoint if isinstance(checkpoint, dict) else _read_pickle(find_weights(checkpoint))
+    whole = checkpoint if isinstance(checkpoint, dict) else read_pickle(find_weights(checkpoint))
     if not isinstance(whole, dict):
         raise ConfigError(f"the checkpoint holds a {type(whole).__name__}, not a dict of state dicts.")
     lacking = [key for key in parts if key not in whole]

@@ -10,14 +10,12 @@ Legend: B batch, C classes, D embedding, (h, w) the fine feature's size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from udalib.core.errors import ConfigError
 from udalib.models.encoders.resnet import ResNet
@@ -224,16 +222,3 @@ class SegProjDecoder(nn.Module):
         """Logits (B, C, h, w) at the size of the fine feature."""
         logits: Tensor = self.cls(self.trunk(features))
         return logits
-
-
-@contextmanager
-def dropout_off(module: nn.Module) -> Iterator[None]:
-    """Drop nothing below ``module`` inside the context, whatever mode it is in; BatchNorm keeps its mode."""
-    layers = [(layer, layer.training) for layer in module.modules() if isinstance(layer, _DropoutNd)]
-    for layer, _ in layers:
-        layer.training = False
-    try:
-        yield
-    finally:
-        for layer, training in layers:
-            layer.training = training

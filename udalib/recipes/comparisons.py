@@ -28,11 +28,6 @@ class Comparison:
     what: str
     metric: str = "target/miou"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Baselines and rows, each once."""
-        return tuple(dict.fromkeys((*self.baselines, *self.recipes)))
-
 
 COMPARISONS: Registry[Comparison] = Registry("comparison")
 

@@ -14,7 +14,7 @@ import torch
 
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.paths import runs_root
-from udalib.core.seeding import derive_seed
+from udalib.core.seeding import derive_seed, seeded
 from udalib.engine.config import MEANING
 from udalib.engine.record.checkpoint import load_weights
 from udalib.engine.record.reading import read_run
@@ -119,8 +119,7 @@ def execute(
         if finished is not None:
             return RunResult(recipe, folder, finished)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed("weights", recipe.train.seed))
+        with seeded(derive_seed("weights", recipe.train.seed)):
             fresh = recipe.start is not None and not run.resumable
             prepare = (lambda network: start_network(recipe, network, out)) if fresh else None
             method = build_method(recipe, pretrained=recipe.start is None, prepare=prepare)

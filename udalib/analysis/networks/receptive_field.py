@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from udalib.core.seeding import seeded
 from udalib.models import create_encoder, create_network, effective_receptive_field
 
 Build = Callable[[int], nn.Module]
@@ -46,8 +47,7 @@ def fresh_network(name: str, **options: Any) -> Build:
 
 def _seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     """What ``make`` returns with its weights drawn from ``seed``; the state of the caller's generator stays."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return make()
 
 

@@ -129,4 +129,4 @@ def _new_group(spec: OptimizerSpec, settings: Settings) -> dict[str, Any]:
 def set_learning_rates(optimizer: Optimizer, schedule: Schedule, iteration: int) -> None:
     """Set every group's ``lr`` to ``schedule(initial_lr, iteration)``; call it before the step of ``iteration``."""
     for group in optimizer.param_groups:
-        group["lr"] = schedule(group["initial_lr"], iteration)
+        group["lr"] = schedule(group.setdefault("initial_lr", group["lr"]), iteration)

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from udalib.core.errors import ConfigError
+from udalib.models.dropping import drop_nothing
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import make_teacher, resize, update_teacher
 
@@ -33,7 +33,7 @@ class Teacher(nn.Module):
             raise ConfigError(f"alpha of a teacher is {alpha}; the share of the old teacher must lie in [0, 1).")
         self.network = make_teacher(student)
         self.alpha = alpha
-        self._drop_nothing()
+        drop_nothing(self)
 
     def follow(self, student: SegmentationNetwork, iteration: int) -> None:
         """Move towards ``student``; call it once an iteration, before anything is learned."""
@@ -47,13 +47,8 @@ class Teacher(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Set the mode; what drops at random stays off."""
         super().train(mode)
-        self._drop_nothing()
+        drop_nothing(self)
         return self
-
-    def _drop_nothing(self) -> None:
-        for module in self.modules():
-            if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":  # timm's class, and ours
-                module.training = False
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Compile the network's parts."""

@@ -60,10 +60,11 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{found} is truncated or not a safetensors file ({error}). Fetch it again."
             ) from error
-    return state_dict_of(_read_pickle(found), str(found))
+    return state_dict_of(read_pickle(found), str(found))
 
 
-def _read_pickle(path: Path) -> Any:
+def read_pickle(path: Path) -> Any:
+    """What a PyTorch file holds, read without executing code; :class:`CheckpointError` if that cannot be done."""
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -7,6 +7,7 @@ outside the package calls :func:`check_recipe` in its own tests. Each check rais
 from collections.abc import Callable
 
 from udalib.recipes.conformance.comparing import ConformanceError
+from udalib.recipes.conformance.from_recipe import recipe_of, subject_of
 from udalib.recipes.conformance.splits import check_micro_batches, check_processes
 from udalib.recipes.conformance.states import check_prediction, check_resume
 from udalib.recipes.conformance.steps import (
@@ -18,7 +19,7 @@ from udalib.recipes.conformance.steps import (
     check_streams,
     check_surroundings,
 )
-from udalib.recipes.conformance.subject import STEPS, Subject, recipe_of, subject_of
+from udalib.recipes.conformance.subject import STEPS, Subject
 from udalib.recipes.spec.specs import Recipe
 
 CHECKS: dict[str, Callable[[Subject], None]] = {

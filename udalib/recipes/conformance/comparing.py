@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Optimizer
 
 from udalib.core.draws import Draws
@@ -91,14 +89,6 @@ def iterate(method: Method, batches: Mapping[str, Batch], iteration: int) -> Mom
     return Moment(logs, state_of(method), gradients, updates, asked[earlier:])
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global random state, as the trainer does before each iteration, and put it back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
 def state_of(method: nn.Module) -> State:
     """Copies of all buffers and parameters of ``method`` by name."""
     return {name: value.detach().clone() for name, value in (*method.named_buffers(), *method.named_parameters())}
@@ -130,18 +120,6 @@ def _watched_updates(method: Method) -> Iterator[tuple[State, dict[str, int]]]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def drop_nothing(method: nn.Module) -> None:
-    """Turn off everything below ``method`` that drops at random."""
-    for module in method.modules():
-        if isinstance(module, _DropoutNd) or type(module).__name__ == "DropPath":  # timm's class, and ours
-            module.training = False
-
-
-def batch_norms(method: nn.Module) -> list[_BatchNorm]:
-    """The BatchNorm layers below ``method``."""
-    return [module for module in method.modules() if isinstance(module, _BatchNorm)]
 
 
 def modes_of(method: nn.Module) -> dict[str, bool]:

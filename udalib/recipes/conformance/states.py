@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from udalib.core.seeding import seeded
 from udalib.methods import Method
 from udalib.recipes.conformance.comparing import (
     Watched,
@@ -19,7 +20,6 @@ from udalib.recipes.conformance.comparing import (
     modes_of,
     not_finite,
     random_states,
-    seeded,
     state_of,
     unequal,
 )

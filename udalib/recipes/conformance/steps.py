@@ -9,20 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from udalib.core.seeding import seeded
 from udalib.core.types import IGNORE_INDEX, Batch
 from udalib.methods import LocalRuntime, Method, Runtime
 from udalib.methods.shared.teacher import Teacher
-from udalib.recipes.conformance.comparing import (
-    Moment,
-    Watched,
-    expect,
-    held,
-    iterate,
-    listed,
-    not_finite,
-    seeded,
-    unequal,
-)
+from udalib.recipes.conformance.comparing import Moment, Watched, expect, held, iterate, listed, not_finite, unequal
 from udalib.recipes.conformance.subject import Subject
 
 
