@@ -1,48 +1,21 @@
 """The evaluator against a direct computation, for mixed sizes, shares of several processes and other label spaces."""
 
 import json
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from coded_pictures import SIZES, SPACE, Pictures, predict
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.labels import label_space, mapping
+from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
 from udalib.engine.evaluation.inference import Sliding
 from udalib.engine.evaluation.segmentation import Member, SegmentationEvaluator
+from udalib.methods.base import judge_by_confidence
 from udalib.metrics import confusion_matrix
-
-SPACE = label_space("cityscapes19")
-SIZES = [(12, 16), (12, 16), (8, 20), (12, 16), (9, 9), (9, 9), (9, 9)]
-
-
-@dataclass
-class Pictures:
-    """Images whose red value times 10 is close to the class."""
-
-    sizes: list = field(default_factory=lambda: SIZES)
-    label_space: object = SPACE
-    name: str = "pictures"
-
-    def __len__(self):
-        return len(self.sizes)
-
-    def __getitem__(self, i):
-        generator = torch.Generator().manual_seed(i)
-        label = torch.randint(0, self.label_space.num_classes, self.sizes[i], generator=generator, dtype=torch.uint8)
-        noise = torch.randint(-8, 9, label.shape, generator=generator)
-        image = (label.int() * 10 + noise).clamp(0, 255).to(torch.uint8).expand(3, -1, -1).clone()
-        label[0] = 255
-        return {"image": image, "label": label, "name": str(i)}
-
-
-def predict(images):
-    """One logit a class: minus the distance of the red value to 10 times the class."""
-    classes = torch.arange(19.0).view(1, -1, 1, 1)
-    return -(images[:, :1] * 25.5 - classes).abs()
 
 
 def expected(dataset, indices=None):
@@ -90,6 +63,13 @@ def test_shares_of_several_processes_add_up(world_size):
     assert scores == evaluator.evaluate(predict)
 
 
+def scores_of_both(*place):
+    """Of segmentation, and of error localisation by confidence; seven images, so that shares differ."""
+    judge = lambda images: judge_by_confidence(predict(images), 0.46)  # noqa: E731
+    segmentation = SegmentationEvaluator(Pictures(), SPACE, batch_size=2).evaluate(predict, *place)
+    return [segmentation, ErrorLocalizationEvaluator(Pictures(), SPACE, batch_size=2).evaluate(judge, *place)]
+
+
 SCRIPT = """
 import json, os, pathlib, sys
 out, *variables, folder = ARGUMENTS
@@ -100,7 +80,7 @@ from test_evaluation import *
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
 fabric.launch()
 assert fabric.world_size == 2
-scores = SegmentationEvaluator(Pictures(), SPACE, batch_size=2).evaluate(predict, fabric.device, fabric)
+scores = scores_of_both(fabric.device, fabric)
 pathlib.Path(out, str(fabric.global_rank)).write_text(json.dumps(scores))
 """
 
@@ -110,8 +90,14 @@ def test_two_processes_get_the_scores_of_one(tmp_path, start_script, under_torch
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     under_torchrun(partial(start_script, script), str(tmp_path), str(Path(__file__).parent))
-    want = SegmentationEvaluator(Pictures(), SPACE).evaluate(predict)
-    assert [json.loads((tmp_path / rank).read_text()) for rank in "01"] == [want, want]
+    want = scores_of_both()
+    assert want[1]["f1"] > 0
+    for rank in "01":
+        segmentation, localization = json.loads((tmp_path / rank).read_text())
+        assert segmentation == want[0]
+        # Per-image scores are summed in the order of the processes: equal but for the last bit.
+        assert localization.pop("class_f1") == pytest.approx(want[1]["class_f1"])
+        assert localization == pytest.approx({k: v for k, v in want[1].items() if k != "class_f1"})
 
 
 def test_logits_are_resized_to_the_label():

@@ -151,6 +151,7 @@ def test_any_other_error_marks_the_run_failed_and_resume_goes_on(toy, tmp_path):
 
 def test_best_weights_follow_the_monitor(toy, tmp_path):
     class Falling:
+        asks = "predict"
         score = "miou"
 
         def __init__(self):

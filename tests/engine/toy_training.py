@@ -51,6 +51,7 @@ class ToyStreets:
 class Accuracy:
     """An evaluator: pixel accuracy on the first images, called miou because that is what the trainer monitors."""
 
+    asks = "predict"
     score = "miou"
 
     def evaluate(self, predict: Any, device: torch.device, fabric: Any = None) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_messages(trained: RunResult, arguments: list[str], message: str, capsys
 
 def test_messages_of_the_library(trained: RunResult) -> None:
     bare = replace(trained.recipe, evaluations=())
-    with pytest.raises(ConfigError, match="has no evaluation"):
+    with pytest.raises(ConfigError, match="evaluates no segmentation"):
         choose_evaluation(bare, None)
     with pytest.raises(Exception, match="unknown evaluation format 'tabel'. Did you mean: table"):
         render_evaluation(None, "tabel")  # type: ignore[arg-type]

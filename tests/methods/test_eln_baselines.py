@@ -50,15 +50,15 @@ def test_the_threshold_keeps_the_sure_and_the_corrector_everything(toy):
 
 
 @pytest.mark.parametrize("name", ["eln", "s-ecn", "confidence-threshold"])
-def test_error_probabilities_and_predictions_have_the_size_of_the_images(toy, name):
+def test_judgements_and_predictions_have_the_size_of_the_images_and_change_nothing(toy, name):
     method = toy.method(name).eval()
     images = torch.rand(2, 3, 40, 32)
     before = state(method)
-    probability = method.error_probability(images)
-    assert probability.shape == (2, 40, 32)
-    assert (probability >= 0).all()
-    assert (probability <= 1).all()
-    assert method.predict(images).shape == (2, 3, 40, 32)
+    judged = method.judge(images)
+    assert judged.error.shape == judged.rejected.shape == (2, 40, 32)
+    assert (judged.error >= 0).all()
+    assert (judged.error <= 1).all()
+    assert torch.equal(judged.label, method.predict(images).argmax(1))
     assert all(torch.equal(before[n], v) for n, v in method.state_dict().items())
 
 

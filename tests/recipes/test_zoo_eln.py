@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,14 @@ def test_streams_split_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         build_stream(tiny.streams[0], "cityscapes19", 0)
 
 
+@pytest.mark.parametrize("name", list_recipes("streets/eln-1_8-*"))
+def test_an_ablation_changes_one_option(name: str) -> None:
+    whole, changed = get_recipe("streets/eln-1_8", "laptop"), get_recipe(name, "laptop")
+    method = changed.method.options
+    assert len([key for key, value in method.items() if whole.method.options.get(key) != value]) == 1
+    assert replace(changed, name=whole.name, summary=whole.summary, method=whole.method) == whole
+
+
 NAMES = ("labelled", "unlabelled")
 TINY = {"train.iterations": 5, "train.progress": False, "train.log_every": 1}
 
@@ -90,13 +99,15 @@ TINY = {"train.iterations": 5, "train.progress": False, "train.log_every": 1}
 @pytest.mark.parametrize("name", STREETS)
 def test_streets_run_through_all_stages(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
-    changes: dict[str, Any] = {**TINY, "evaluations.val.dataset.length": 2}
+    changes: dict[str, Any] = {**TINY, **{f"evaluations.{name}.dataset.length": 2 for name in ("val", "localization")}}
     if name != "streets/supervised-1_8":
         changes["method.pretrain_iterations"] = 1 if name != "streets/threshold-1_8" else 3
     if name in ("streets/eln-1_8", "streets/s-ecn-1_8"):
         changes["method.eln_iterations"] = 2
     result = run_recipe(name, "quick", 0, "cpu", changes, tmp_path / "runs")
     assert 0 <= result.results["val/miou"] <= 1
+    assert 0 < result.results["localization/wrong_share"] <= 1
+    assert result.results["localization/images"] == 2
     lines = [line for line in read_metrics(result.folder / "metrics.jsonl") if line["kind"] == "train"]
     assert len(lines) == 5
     assert ("loss_contrast_plain" in lines[-1]) == (name != "streets/supervised-1_8")

@@ -5,7 +5,7 @@ Legend for shapes everywhere in udalib: B batch, C classes or channels, H height
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
@@ -19,5 +19,20 @@ Batch: TypeAlias = dict[str, Any]
 ``name`` list of B strings. Networks own their input normalisation, so batches never carry normalised images."""
 
 Logs: TypeAlias = dict[str, torch.Tensor | float]
+
+
+class Judgement(NamedTuple):
+    """What a method predicts and what it thinks of it, at the size of the images.
+
+    Attributes:
+        label: predicted classes, int64 (B, H, W).
+        error: how likely each is wrong, float32 (B, H, W) in [0, 1].
+        rejected: where it is taken to be wrong, bool (B, H, W).
+    """
+
+    label: torch.Tensor
+    error: torch.Tensor
+    rejected: torch.Tensor
+
 
 IGNORE_INDEX = 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
@@ -179,7 +180,7 @@ class Loop:
             with modes_kept(self.method), torch.no_grad():
                 self.method.eval()
                 for name, evaluator in self.evaluators.items():
-                    values = evaluator.evaluate(self._predict, self.device, fabric)
+                    values = evaluator.evaluate(partial(self._answer, evaluator.asks), self.device, fabric)
                     found.update({f"{name}/{key}": value for key, value in values.items()})
         except EvaluationStopped:
             self.evaluated = False
@@ -188,14 +189,15 @@ class Loop:
         self.recorder.write(self.iteration, "evaluation", found)
         self._keep_best()
 
-    def _predict(self, images: Tensor) -> Tensor:
+    def _answer(self, asks: str, images: Tensor) -> Any:
+        """What the method's function ``asks`` says of ``images``; logits come as float32."""
         if self.stop.received is not None and self.world_size == 1:
             raise EvaluationStopped
         if self.config.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         with self.runtime.autocast():
-            logits: Tensor = self.method.predict(images)
-        return logits.float()
+            answer = getattr(self.method, asks)(images)
+        return answer.float() if isinstance(answer, Tensor) else answer
 
     def _keep_best(self) -> None:
         name, evaluator = next(iter(self.evaluators.items()))

@@ -30,12 +30,14 @@ class Evaluator(Protocol):
     """What the trainer needs of an evaluator.
 
     Attributes:
+        asks: name of the method's function, from images to an answer, that :meth:`evaluate` gets.
         score: key of the metric that decides which weights are the best, unless the configuration names another.
     """
 
+    asks: str
     score: str
 
-    def evaluate(self, predict: Any, device: torch.device, fabric: Any = None) -> dict[str, Any]:
+    def evaluate(self, answer: Any, device: torch.device, fabric: Any = None) -> dict[str, Any]:
         """Metrics by name, the same in every process."""
 
 

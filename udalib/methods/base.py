@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from udalib.core.draws import Draws
-from udalib.core.types import Batch, Logs
+from udalib.core.types import Batch, Judgement, Logs
+from udalib.ops import pseudo_labels
 
 
 @runtime_checkable
@@ -144,9 +145,26 @@ class Method(nn.Module):
         """Logits (B, C, H, W) for images (B, 3, H, W) in [0, 1], at their size; eval mode is set by the caller."""
         raise NotImplementedError(f"{type(self).__name__} must define predict()")
 
+    def judge(self, images: Tensor) -> Judgement:
+        """Predicted classes of images (B, 3, H, W) in [0, 1], and which are taken to be wrong; eval mode as above.
+
+        Unless a method has a judge of its own: those less sure than :data:`SURE`, for segmentation.
+        """
+        return judge_by_confidence(self.predict(images), SURE)
+
     def forward(self, images: Tensor) -> Tensor:
         """Same as :meth:`predict`."""
         return self.predict(images)
+
+
+SURE = 0.9
+"""Largest soft-max above which a predicted class counts as right where nothing else judges it."""
+
+
+def judge_by_confidence(logits: Tensor, threshold: float) -> Judgement:
+    """Reject the pixels of ``logits`` (B, C, H, W) whose largest soft-max does not exceed ``threshold``."""
+    label, confidence = pseudo_labels(logits)
+    return Judgement(label, 1 - confidence, confidence <= threshold)
 
 
 def count_parameters(module: nn.Module) -> int:

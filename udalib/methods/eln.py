@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from udalib.core.errors import ConfigError
-from udalib.core.types import Logs
+from udalib.core.types import Judgement, Logs
 from udalib.methods.registry import METHODS
 from udalib.methods.semi_supervised import EPOCH, SemiSupervised, leave_out_norms
 from udalib.methods.shared.labelled import Labelled
@@ -233,7 +233,9 @@ class ELN(Judged):
         return filtered_labels(logits.argmax(1), accepted_pixels(self.verdict(images, logits)))
 
     @torch.no_grad()
-    def error_probability(self, images: Tensor) -> Tensor:
-        """Probability that the student's class is wrong, (B, H, W), for images (B, 3, H, W) in [0, 1], in eval mode."""
-        verdict = self.verdict(images, self.network(images))
-        return 1 - resize(verdict, images.shape[-2:], align_corners=True)[:, 0].float().sigmoid()
+    def judge(self, images: Tensor) -> Judgement:
+        """The student's classes for images (B, 3, H, W) in [0, 1], in eval mode, rejected as pseudo labels would be."""
+        logits, size = self.network(images), images.shape[-2:]
+        label = resize(logits, size, self.network.align_corners).argmax(1)
+        verdict = resize(self.verdict(images, logits), size, align_corners=True).float()
+        return Judgement(label, 1 - verdict[:, 0].sigmoid(), ~accepted_pixels(verdict))

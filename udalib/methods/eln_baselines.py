@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from udalib.core.errors import ConfigError
+from udalib.core.types import Judgement
+from udalib.methods.base import judge_by_confidence
 from udalib.methods.eln import Judged
 from udalib.methods.registry import METHODS
 from udalib.methods.semi_supervised import SemiSupervised
@@ -54,10 +56,9 @@ class ConfidenceThreshold(SemiSupervised):
         label, confidence = pseudo_labels(logits)
         return filtered_labels(label, confidence > self.threshold)
 
-    @torch.no_grad()
-    def error_probability(self, images: Tensor) -> Tensor:
-        """One minus the student's largest soft-max, (B, H, W), for images (B, 3, H, W) in [0, 1]."""
-        return 1 - pseudo_labels(self.predict(images)).confidence
+    def judge(self, images: Tensor) -> Judgement:
+        """The student's classes for images (B, 3, H, W) in [0, 1], in eval mode, rejected as pseudo labels would be."""
+        return judge_by_confidence(self.predict(images), self.threshold)
 
 
 @METHODS.register("s-ecn")
@@ -83,10 +84,12 @@ class SimpleErrorCorrection(Judged):
         return self.verdict(images, logits).argmax(1)
 
     @torch.no_grad()
-    def error_probability(self, images: Tensor) -> Tensor:
-        """One minus the probability that the judge gives the student's class, (B, H, W), for images (B, 3, H, W)."""
-        logits = self.network(images)
-        size = images.shape[-2:]
+    def judge(self, images: Tensor) -> Judgement:
+        """The student's classes for images (B, 3, H, W) in [0, 1], in eval mode; those are rejected that change.
+
+        The error probability is one minus the probability that the judge gives the student's class.
+        """
+        logits, size = self.network(images), images.shape[-2:]
+        label = resize(logits, size, self.network.align_corners).argmax(1)
         corrected = resize(self.verdict(images, logits), size, align_corners=True).float().softmax(1)
-        shown = resize(logits, size, self.network.align_corners).argmax(1, keepdim=True)
-        return 1 - corrected.gather(1, shown)[:, 0]
+        return Judgement(label, 1 - corrected.gather(1, label[:, None])[:, 0], corrected.argmax(1) != label)

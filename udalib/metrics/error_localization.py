@@ -74,12 +74,13 @@ class ErrorLocalization:
     def scores(self) -> dict[str, Any]:
         """For "wrong" and "correct" as the positive class, ``per_image`` and ``overall`` precision, recall and f1.
 
-        Per image: the mean over the images for which the score is defined. None where it is for none. ``images`` and
-        ``wrong_share`` (of the valid pixels) say what was looked at.
+        Per image: the mean over the images for which the score is defined. None where it is for none. ``images``,
+        ``wrong_share`` and ``rejected_share`` (of the valid pixels) say what was looked at.
         """
         counts = torch.cat(self.counts).cpu() if self.counts else torch.zeros(0, 4, dtype=torch.int64)
         total = counts.sum(0)
-        found: dict[str, Any] = {"images": len(counts), "wrong_share": _value((total[0] + total[2]) / total.sum())}
+        found: dict[str, Any] = {"images": len(counts)}
+        found["wrong_share"], found["rejected_share"] = (_value((total[0] + total[k]) / total.sum()) for k in (2, 1))
         for positive in POSITIVES:
             each = localization_scores(counts, positive).nanmean(0)
             overall = localization_scores(total, positive)

@@ -33,6 +33,8 @@ class LabelledSet:
 
     #: key of a sample that holds what is to be predicted
     answer: ClassVar[str] = "label"
+    #: function of the method that is scored
+    asks: ClassVar[str] = "predict"
     #: key of the score that stands for the evaluation
     score: ClassVar[str] = "miou"
 

@@ -40,18 +40,18 @@ class Evaluation:
 
 
 def choose_evaluation(recipe: Recipe, name: str | None, limit: int | None = None) -> EvaluationSpec:
-    """The evaluation ``name`` of ``recipe``, by default the first, on its first ``limit`` images.
+    """The evaluation ``name`` of segmentation of ``recipe``, by default the first, on its first ``limit`` images.
 
     Raises:
         ConfigError: the recipe has none, or ``limit`` is not positive.
         UnknownNameError: it has none of this name.
     """
-    specs = {spec.name: spec for spec in recipe.evaluations}
+    specs = {spec.name: spec for spec in recipe.evaluations if spec.task == "segmentation"}
     if not specs:
-        raise ConfigError(f"the recipe {recipe.name!r} has no evaluation; name another one with --recipe.")
+        raise ConfigError(f"the recipe {recipe.name!r} evaluates no segmentation; name another one with --recipe.")
     if name is not None and name not in specs:
         raise unknown_name(f"evaluation of {recipe.name}", name, specs)
-    spec = recipe.evaluations[0] if name is None else specs[name]
+    spec = next(iter(specs.values())) if name is None else specs[name]
     if limit is None:
         return spec
     if limit < 1:

@@ -116,8 +116,8 @@ def load_model(
 
 
 def _check_task(recipe: Recipe, checkpoint: Path) -> None:
-    """Refuse a run that predicts no segmentation."""
-    for evaluation in recipe.evaluations:
+    """Refuse a run that predicts no segmentation: the first evaluation says what a recipe is for."""
+    for evaluation in recipe.evaluations[:1]:
         if evaluation.task != "segmentation":
             raise ConfigError(
                 f"{checkpoint} is a run of {recipe.name}, a recipe of {evaluation.task}; `udalib predict` and `udalib "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from udalib.core.registry import Registry
 from udalib.data import LabelSpace
 from udalib.engine.evaluation.classification import ClassificationEvaluator
+from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
 from udalib.engine.evaluation.segmentation import SegmentationEvaluator
 
 if TYPE_CHECKING:
@@ -56,5 +57,16 @@ def _classification(
     return ClassificationEvaluator(dataset, space, spec.batch_size, transforms)
 
 
+def _error_localization(
+    dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool
+) -> ErrorLocalizationEvaluator:
+    transforms = [transform.build() for transform in spec.transforms]
+    return ErrorLocalizationEvaluator(dataset, space, spec.batch_size, transforms)
+
+
 TASKS.add("segmentation", Task("miou", "mIoU", "iou", "IoU by class", _segmentation))
 TASKS.add("classification", Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _classification))
+TASKS.add(
+    "error_localization",
+    Task("f1", "F1 of wrong pixels", "class_f1", "F1 of wrong and of correct pixels", _error_localization),
+)

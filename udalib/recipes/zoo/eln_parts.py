@@ -40,6 +40,11 @@ def small_judge(channels: int = 32) -> dict[str, Any]:
     return {**shape, "eln_backbone_lr_mult": 1.0}
 
 
+def and_localization(evaluation: EvaluationSpec) -> tuple[EvaluationSpec, EvaluationSpec]:
+    """``evaluation`` of segmentation, and how well a method finds its own errors on the same images."""
+    return evaluation, replace(evaluation, name="localization", task="error_localization")
+
+
 @dataclass(frozen=True)
 class SetUp:
     """All that the recipes on one set of labelled images have in common.
