@@ -11,12 +11,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := udalib tests benchmarks notebooks docs
 
+# Huge pages for PyTorch's tensors where the system has them: the same numbers in less time.
+FAST := THP_MEM_ALLOC_ENABLE=1
 # One thread a process unless the caller says otherwise: two OpenMP pools on busy cores fight each other.
-TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MPLBACKEND=Agg HF_HUB_OFFLINE=1
-RUN_ENV := MPLBACKEND=Agg HF_HUB_OFFLINE=1
+TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MPLBACKEND=Agg HF_HUB_OFFLINE=1 $(FAST)
+RUN_ENV := $(FAST) MPLBACKEND=Agg HF_HUB_OFFLINE=1
 # A kernel starts in notebooks/; caches and runs belong where the command line has them.
 HERE := $(CURDIR)
-LAB_ENV := HF_HUB_OFFLINE=1 UDALIB_DATA=$${UDALIB_DATA:-$(HERE)/data} UDALIB_WEIGHTS=$${UDALIB_WEIGHTS:-$(HERE)/data/weights} \
+LAB_ENV := $(FAST) HF_HUB_OFFLINE=1 UDALIB_DATA=$${UDALIB_DATA:-$(HERE)/data} UDALIB_WEIGHTS=$${UDALIB_WEIGHTS:-$(HERE)/data/weights} \
   UDALIB_CACHE=$${UDALIB_CACHE:-$(HERE)/data/cache} UDALIB_RUNS=$${UDALIB_RUNS:-$(HERE)/runs}
 
 .PHONY: setup run test lab lint format types bench lock clean help

@@ -94,6 +94,7 @@ def start(task: Task, options: argparse.Namespace) -> Worker:
     words += ["--out", str(options.runs)] if options.runs else []
     words += ["--set", *task.overrides, "train.progress=no"]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    one_thread |= {"THP_MEM_ALLOC_ENABLE": "1"}  # PyTorch's huge pages: same numbers, a quarter less time measured here
     output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
     process = subprocess.Popen(
         words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **one_thread}, start_new_session=True
