@@ -17,9 +17,10 @@ from udalib.recipes.build import build_stream
 
 VOC = [f"voc/{kind}-r{depth}-1_{d}" for kind in ("eln", "supervised") for depth in (50, 101) for d in (20, 8, 4)]
 CITY = [f"cityscapes/{kind}-r50-1_{d}" for kind in ("eln", "supervised") for d in (8, 4, 2)]
-STREETS = [f"streets/{kind}-1_8" for kind in ("eln", "supervised", "threshold", "s-ecn")]
-CAMVID = [f"camvid/{kind}-1_{d}" for kind in ("eln", "supervised", "threshold") for d in (8, 4)]
-ALL = [*VOC, *CITY, *STREETS, *CAMVID]
+STREETS = [f"streets/{kind}-1_8" for kind in ("eln", "control", "threshold", "s-ecn")]
+STARTS = ["streets/supervised-1_8", "camvid/supervised-1_8", "camvid/supervised-1_4"]
+CAMVID = [f"camvid/{kind}-1_{d}" for kind in ("eln", "control", "threshold") for d in (8, 4)]
+ALL = [*VOC, *CITY, *STREETS, *CAMVID, *STARTS]
 
 
 def test_all_are_registered() -> None:
@@ -58,13 +59,13 @@ def test_the_published_setting(name: str, epochs: tuple[int, int], batch: int) -
 @pytest.mark.parametrize("family", ["streets", "camvid"])
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
 def test_kinds_differ_in_the_method_alone(family: str, preset: str) -> None:
-    """Same labelled images, network, training and evaluation; stage 2 begins at the same iteration."""
+    """Same labelled images, network, start, training and evaluation; stage 2 begins at the same iteration."""
     recipes = [get_recipe(name, preset) for name in (STREETS if family == "streets" else CAMVID[::2])]
     first = recipes[0]
     for recipe in recipes:
         assert recipe.streams[0] == first.streams[0]
         assert (recipe.network, recipe.optimizer, recipe.schedule) == (first.network, first.optimizer, first.schedule)
-        assert (recipe.train, recipe.evaluations) == (first.train, first.evaluations)
+        assert (recipe.train, recipe.evaluations, recipe.start) == (first.train, first.evaluations, first.start)
         options = recipe.method.options
         if recipe.method.name != "supervised":
             begin = options["pretrain_iterations"] + options.get("eln_iterations", 0)
@@ -100,7 +101,7 @@ TINY = {"train.iterations": 5, "train.progress": False, "train.log_every": 1}
 def test_streets_run_through_all_stages(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
     changes: dict[str, Any] = {**TINY, **{f"evaluations.{name}.dataset.length": 2 for name in ("val", "localization")}}
-    if name != "streets/supervised-1_8":
+    if name != "streets/control-1_8":
         changes["method.pretrain_iterations"] = 1 if name != "streets/threshold-1_8" else 3
     if name in ("streets/eln-1_8", "streets/s-ecn-1_8"):
         changes["method.eln_iterations"] = 2
@@ -110,7 +111,7 @@ def test_streets_run_through_all_stages(name: str, tmp_path: Path, monkeypatch: 
     assert result.results["localization/images"] == 2
     lines = [line for line in read_metrics(result.folder / "metrics.jsonl") if line["kind"] == "train"]
     assert len(lines) == 5
-    assert ("loss_contrast_plain" in lines[-1]) == (name != "streets/supervised-1_8")
+    assert ("loss_contrast_plain" in lines[-1]) == (name != "streets/control-1_8")
     assert "loss_contrast_plain" not in lines[2]
 
 

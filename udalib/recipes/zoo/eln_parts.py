@@ -17,6 +17,7 @@ from udalib.recipes.spec.specs import (
     Recipe,
     SamplerSpec,
     ScheduleSpec,
+    StartSpec,
     StreamSpec,
 )
 
@@ -25,6 +26,7 @@ KINDS = {
     "threshold": "Pseudo labels above a confidence threshold and pixel contrast: ELN's stage 2 without ELN.",
     "s-ecn": "Pseudo labels that an error correction network has gone over, and pixel contrast.",
     "supervised": "The labelled part alone: the lower reference of the semi-supervised recipes.",
+    "control": "The labelled part alone for as long as the semi-supervised recipes, from where they start.",
 }
 METHODS = {"eln": "eln", "threshold": "confidence-threshold", "s-ecn": "s-ecn"}
 
@@ -63,6 +65,7 @@ class SetUp:
         judged: options of those with a judge.
         presets: overrides by preset, those of the semi-supervised methods' options left out.
         phases: (pretrain, judge) by preset, where they differ.
+        start: recipe whose network the training goes on from; None = from the network's own weights.
     """
 
     label_space: str
@@ -78,6 +81,7 @@ class SetUp:
     judged: Mapping[str, Any]
     presets: Mapping[str, Mapping[str, Any]]
     phases: Mapping[str, tuple[int, int]]
+    start: str | None = None
 
 
 def recipe_of(
@@ -110,6 +114,7 @@ def recipe_of(
         train=setup.train,
         evaluations=setup.evaluations,
         published=published,
+        start=None if setup.start is None else StartSpec(setup.start),
         presets=Options(presets),
     )
 
