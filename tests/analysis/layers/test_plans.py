@@ -55,7 +55,7 @@ def test_every_plan_is_listed():
 def test_executed_layers_and_depth(place, loops, seed):
     layers, start = place
     middle = layers - 2 * start - 1
-    count = {name: layers for name in OF_THE_MIDDLE} | {"skip": 2 * start + 1}
+    count = dict.fromkeys(OF_THE_MIDDLE, layers) | {"skip": 2 * start + 1}
     count["loop_parallel"] = 2 * start + 1 + loops * middle
     depth = {**count, "parallel": 2 * start + 1 + (middle > 0), "loop_parallel": 2 * start + 1 + loops * (middle > 0)}
     for name in OF_THE_MIDDLE:
@@ -63,7 +63,7 @@ def test_executed_layers_and_depth(place, loops, seed):
         assert (len(plan.executed), plan.sequential_depth) == (count[name], depth[name]), name
         assert plan.executed[: start + 1] == tuple(range(start + 1))
         assert plan.executed[len(plan.executed) - start :] == tuple(range(layers - start, layers))
-        assert plan.unused == (split(layers, start).middle if name == "skip" else plan.unused)
+    assert create_plan("skip", layers, start).unused == split(layers, start).middle
 
 
 @given(st.integers(0, 20), st.integers(1, 4), st.integers(0, 99))
