@@ -115,6 +115,7 @@ def test_prefix_and_suffix_keep_their_places(place, loops):
         dealt = positions(create_plan(name, layers, start, loops=loops))
         for index in (*range(start + 1), *range(layers - start, layers)):
             assert dealt[index][0 if index <= start else -1] == (index,)
+    assert [len(steps) for steps in positions(create_plan("skip_layer", 4, 0))] == [1, 0, 1, 1]
     early = positions(create_plan("loop_parallel", 11, 1, loops=3))
     assert [len(steps) for steps in early[2:10]] == [1, 0, 1, 0, 0, 1, 0, 0]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from udalib.analysis.layers.segments import Plan, Step, positions
@@ -72,14 +74,14 @@ class _Layers:
 
     def run(self, step: Step, state: Tensor, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
         """The state after ``step``: one layer's output, or the mean of several on the same state."""
-        total: Tensor | None = None
-        for index in step:
-            output = self.forwards[index](state, *args, **options)
-            # Older versions of transformers return (state, attention, ...) from a layer.
-            output, self.rest = (output[0], output[1:]) if isinstance(output, tuple) else (output, None)
-            total = output if total is None else total + output
-        assert total is not None
-        return total if len(step) == 1 else total / len(step)
+        outputs = (self._one(index, state, args, options) for index in step)
+        return next(outputs) if len(step) == 1 else reduce(torch.add, outputs) / len(step)
+
+    def _one(self, index: int, state: Tensor, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+        output = self.forwards[index](state, *args, **options)
+        # Older versions of transformers return (state, attention, ...) from a layer.
+        output, self.rest = (output[0], output[1:]) if isinstance(output, tuple) else (output, None)
+        return output  # type: ignore[no-any-return]
 
 
 class _Position:
