@@ -116,6 +116,15 @@ torch.manual_seed(0)
 network = build_network(get_recipe("streets/hrda", "quick").network, space.num_classes).eval()
 explorer = DetailExplorer(network, samples, space)
 """,
+    "execution plans": STREETS
+    + """
+from udalib.models import MiTConfig, MixTransformer, SegFormerHead, SegmentationNetwork
+torch.manual_seed(0)
+widths = (8, 8, 16, 16)
+encoder = MixTransformer(MiTConfig(widths, (1, 1, 7, 1), heads=(1, 1, 2, 2)))
+network = SegmentationNetwork(encoder, SegFormerHead(widths, space.num_classes, embed_dim=8)).eval()
+explorer = PlanExplorer(network, samples, space)
+""",
     "feature distance": STREETS
     + """
 explorer = FeatureDistanceExplorer(samples, space)
