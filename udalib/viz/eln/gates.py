@@ -104,7 +104,7 @@ def gates_figure(run: GateRun, *, start: int = 0, title: str = "") -> Picture:
     _losses(axes[0], run, steps)
     for k in range(len(run.alphas)):
         _bar(axes[1], k, run.opened[:, k], steps)
-    shares = [f"aux {k}: {100 * run.opened[:, k].mean():.0f} %" for k in range(len(run.alphas))]
+    shares = [f"aux {k}: {_percent(100 * run.opened[:, k].mean())} %" for k in range(len(run.alphas))]
     axes[1].set_yticks(range(len(shares)), shares, fontsize=9)
     axes[1].set(ylim=(len(shares) - 0.4, -0.6), xlabel="iteration")
     axes[1].set_title(
@@ -136,7 +136,7 @@ def _losses(axes: Axes, run: GateRun, steps: NDArray[np.int64]) -> None:
     note = axes.annotate(
         "ln C: knows nothing", (1.0, top), (0, 3), ("axes fraction", "data"), "offset points", fontsize=8
     )
-    note.set_horizontalalignment("right")
+    note.set(horizontalalignment="right", bbox={"facecolor": "white", "alpha": 0.8, "pad": 1.0, "linewidth": 0})
     axes.set(yscale="log", ylabel="cross-entropy (logarithmic)")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
@@ -151,3 +151,7 @@ def _bar(axes: Axes, k: int, opened: NDArray[np.bool_], steps: NDArray[np.int64]
     spans = zip(np.flatnonzero(padded == 1), np.flatnonzero(padded == -1), strict=True)
     bars = [(steps[0] + first - 0.5, last - first) for first, last in spans]
     axes.broken_barh(bars, (k - 0.3, 0.6), facecolors=COLORS[k], edgecolors="none")
+
+
+def _percent(value: float) -> str:
+    return "< 1" if 0 < value < 1 else f"{value:.0f}"
