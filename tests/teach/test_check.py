@@ -464,7 +464,7 @@ WRONG = [
     ("07.3", lambda r, w, v: localisation(r, w, v | True), "do not count"),
     ("07.3", lambda r, w, v: localisation(~r, ~w, v), "scores of RIGHT pixels"),
     ("07.3", lambda r, w, v: localisation(r, w, v)[::-1], "divides by what is REJECTED"),
-    ("07.3", lambda r, w, v: localisation(r, w, v, over=~w), "2/3 and 2/5"),
+    ("07.3", lambda r, w, v: localisation(r, w, v, over=r | w), "2/3 and 2/5"),
     ("07.3", lambda r, w, v: [x.nan_to_num(0.0) for x in localisation(r, w, v)], "not defined"),
     ("07.4", lambda z, y, j: eln_filtered(z, y, -j, keep=lambda j: j >= 0), "says RIGHT"),
     ("07.4", lambda z, y, j: eln_filtered(z, y, j, over=lambda k: torch.tensor(k.numel())), "over the ACCEPTED"),
@@ -479,7 +479,7 @@ WRONG = [
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, tau, divide=False), "number of anchors"),
     ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
-    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0 and 1"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
 ]
 
 

@@ -132,8 +132,10 @@ def _roles(axes: Axes, view: ContrastView, space: LabelSpace) -> None:
     for row, column in (view.roles == 2).nonzero().tolist():
         axes.plot(column, row, "o", markersize=3, color="white")
     axes.spines[:].set(visible=True, color="#888888")
-    dotted = {0: {"hatch": "xxx"}, 1: {}, 2: {}}
-    patches = [Patch(facecolor=c, edgecolor="#888888", label=n, **dotted[i]) for i, (n, c) in enumerate(ROLES)]
+    patches = [
+        Patch(facecolor=color, edgecolor="#888888", label=text, hatch="" if place else "xxx")
+        for place, (text, color) in enumerate(ROLES)
+    ]
     axes.legend(handles=patches, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.01), frameon=False)
 
 

@@ -44,7 +44,8 @@ class ContrastExplorer(Explorer):
         windows: sides of the window in positions, none larger than the map.
 
     Controls: ``top`` and ``left`` of the window (moved back where it would leave the map), its side ``window``, the
-    class ``shown``, the ``temperature`` tau, the ``filter`` (ELN's mask, or every pixel), ``index`` of the image.
+    class ``shown``, the ``temperature`` tau, the ``labels`` that take part (what the filter keeps, or every pixel),
+    ``index`` of the image.
 
     Raises:
         ConfigError: no image, or a window that does not fit.
@@ -59,20 +60,22 @@ class ContrastExplorer(Explorer):
             raise DataError(f"the images of an explorer must share one size of embeddings, got {sorted(sizes)}.")
         height, width = sizes.pop()
 
-        def figure(top: int, left: int, window: int, shown: str, temperature: float, filter: str, index: int) -> Figure:
+        def figure(top: int, left: int, window: int, shown: str, temperature: float, labels: str, index: int) -> Figure:
             one, side = embedded[index], int(window)
-            label = one.label if filter == "every pixel" else filtered_labels(one.label, one.accepted)
+            label = one.label if labels == "every pixel" else filtered_labels(one.label, one.accepted)
             corner = (min(top, height - side), min(left, width - side))
             options = {"num_classes": space.num_classes, "window": side}
             view = view_contrast(
                 one.teacher, one.student, label, corner, space.index(shown), temperature=temperature, **options
             )
             return contrast_figure(
-                view, one.image, space, title=f"window {side} x {side}, tau {temperature:g}, {filter}"
+                view, one.image, space, title=f"window {side} x {side}, tau {temperature:g}, {labels}"
             )
 
         present = embedded[0].label.flatten().bincount(minlength=space.num_classes).argsort(descending=True)
-        names = tuple(space.names[c] for c in sorted({int(c) for each in embedded for c in each.label.unique()}))
+        names = tuple(
+            space.names[c] for c in sorted({int(c) for each in embedded for c in each.label.flatten().tolist()})
+        )
         side = sorted(windows)[len(windows) // 2]
         controls: dict[str, Control] = {
             "top": Slider("Top edge of the window", 0, height - min(windows), 1, (height - side) // 2),
@@ -80,7 +83,7 @@ class ContrastExplorer(Explorer):
             "window": Stops("Side of the window", tuple(windows), side),
             "shown": Choice("Class", names, space.names[int(present[0])]),
             "temperature": Stops("Temperature tau", TEMPERATURES, 0.5),
-            "filter": Choice("Pseudo labels", ("what the filter keeps", "every pixel"), "what the filter keeps"),
+            "labels": Choice("Pseudo labels", ("what the filter keeps", "every pixel"), "what the filter keeps"),
             "index": Slider("Image", 0, len(embedded) - 1, 1, 0),
         }
         super().__init__("Who pulls, who pushes?", figure, controls, sheet_columns=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -73,5 +74,11 @@ def _f1_over_cut(axes: Axes, index: int, judge: str, seeds: Sequence[JudgedImage
     mean = np.mean(lines, axis=0)
     axes.plot(cuts, 100 * mean, **style, linewidth=1.8, markevery=125, markersize=5, label=judge)
     best = int(mean.argmax())
-    ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.5, "linestyle": ""}
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "markersize": 12,
+        "markerfacecolor": "none",
+        "markeredgewidth": 1.5,
+        "linestyle": "",
+    }
     axes.plot(cuts[best], 100 * mean[best], color=style["color"], **ring)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,8 +81,8 @@ def decoders_figure(
     figure, axes = new_figure(13.0, 2.6 * height / across + 3.7)
     axes[0].remove()
     rows = figure.add_gridspec(2, 1, height_ratios=[2.6 * height / across, 2.9])
-    upper = [figure.add_subplot(cell) for cell in rows[0].subgridspec(1, most + 2)]
-    lower = [figure.add_subplot(cell) for cell in rows[1].subgridspec(1, 3)]
+    upper = [figure.add_subplot(rows[0].subgridspec(1, most + 2)[k]) for k in range(most + 2)]
+    lower = [figure.add_subplot(rows[1].subgridspec(1, 3)[k]) for k in range(3)]
     show_image(upper[0], to_hwc(decoded.images[index]), f"image {index}")
     for k, panel in enumerate(upper[1:]):
         _prediction(panel, decoded, space, index, k, k <= count, errors)
@@ -120,7 +121,10 @@ def _kinds(axes: Axes, decoded: DecodedImages, count: int) -> None:
     """Bars; the hatched ones are beyond the number of decoders used."""
     numbers = [decoded.confusions(k) for k in range(len(decoded.predictions))]
     for k, number in enumerate(numbers):
-        style = {"facecolor": COLORS[0] if k <= count else "white", "hatch": HATCHES[0 if k <= count else 1]}
+        style: dict[str, Any] = {
+            "facecolor": COLORS[0] if k <= count else "white",
+            "hatch": HATCHES[0 if k <= count else 1],
+        }
         axes.bar(k, number, width=0.7, edgecolor=COLORS[0], **style)
         axes.text(k, number, f"{number}", ha="center", va="bottom", fontsize=9)
     axes.set(ylim=(0, 1.15 * max(*numbers, 1)), xticks=range(len(numbers)), xlabel="auxiliary decoders")
@@ -138,7 +142,7 @@ def _precision(axes: Axes, decoded: DecodedImages, count: int) -> None:
         axes.plot([k] * len(percent), percent, "o", markersize=4, markerfacecolor="white", markeredgecolor="black")
         axes.plot(k, percent.mean(), MARKERS[3], color=COLORS[0], markersize=8)
         axes.annotate(
-            f"{percent.mean():.0f}", (k, percent.mean()), (9, 0), textcoords="offset points", fontsize=9, va="center"
+            f"{percent.mean():.0f}", (k, percent.mean()), (13, 0), textcoords="offset points", fontsize=9, va="center"
         )
         if k == count:
             axes.plot(k, percent.mean(), "o", markersize=20, markerfacecolor="none", markeredgecolor="black")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -86,7 +87,8 @@ def play_gates(
         chosen = torch.randint(len(pixels), (batch,), generator=random)
         losses = [torch.nn.functional.cross_entropy(scaled[chosen] @ w, label[chosen]) for w in weights]
         optimizer.zero_grad()
-        gated_sum(losses, gates_open(losses, torch.tensor(reference), alphas)).backward()
+        total = gated_sum(losses, gates_open(losses, torch.tensor(reference), alphas))
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         found.append([float(loss.detach()) for loss in losses])
     return GateRun(main, np.asarray(found), tuple(alphas), num_classes)
@@ -139,6 +141,7 @@ def _losses(axes: Axes, run: GateRun, steps: NDArray[np.int64]) -> None:
     note.set(horizontalalignment="right", bbox={"facecolor": "white", "alpha": 0.8, "pad": 1.0, "linewidth": 0})
     axes.set(yscale="log", ylabel="cross-entropy (logarithmic)")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     tidy(axes, grid="y")
 
@@ -149,7 +152,7 @@ def _bar(axes: Axes, k: int, opened: NDArray[np.bool_], steps: NDArray[np.int64]
     )
     padded = np.diff(np.concatenate([[0], opened.astype(int), [0]]))
     spans = zip(np.flatnonzero(padded == 1), np.flatnonzero(padded == -1), strict=True)
-    bars = [(steps[0] + first - 0.5, last - first) for first, last in spans]
+    bars = [(float(steps[0] + first - 0.5), float(last - first)) for first, last in spans]
     axes.broken_barh(bars, (k - 0.3, 0.6), facecolors=COLORS[k], edgecolors="none")
 
 

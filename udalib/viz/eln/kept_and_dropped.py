@@ -75,8 +75,9 @@ def _curves(axes: Axes, judged: JudgedImages, cuts: dict[str, float], positive: 
         precision_over_recall(axes, place, name, [judged], positive)
         precision, recall, _ = judged.at(name, cut, positive)
         if np.isfinite(precision) and np.isfinite(recall):
-            style = {"marker": MARKERS[place], "markersize": 12, "color": COLORS[place], "markeredgecolor": "black"}
-            axes.plot(100 * recall, 100 * precision, **style, linestyle="", clip_on=False, zorder=4)
+            look = {"marker": MARKERS[place], "color": COLORS[place], "markeredgecolor": "black", "linestyle": ""}
+            mark = axes.plot(100 * recall, 100 * precision, markersize=12, clip_on=False, zorder=4)[0]
+            mark.set(**look)
     axes.set(xlim=(0, 102), ylim=(0, 140), yticks=range(0, 101, 20))  # the space above 100 holds the legend
     axes.set_xlabel(f"recall of {positive} pixels, %; large mark: where the judge stands", fontsize=8)
     axes.set_ylabel("precision, %", fontsize=8)

@@ -36,9 +36,10 @@ def group_patches(rejected: Any, wrong: Any, valid: Any) -> list[Patch]:
     dropped, false, known = (to_numpy(each).astype(bool) for each in (rejected, wrong, valid))
     group = (dropped + 2 * false)[known]
     shares = 100 * np.bincount(group, minlength=len(GROUPS)) / max(group.size, 1)
-    style = [{"facecolor": color, "hatch": mark, "edgecolor": "#888888"} for _, color, mark in GROUPS]
-    names = [f"{name}: {_percent(share)} %" for (name, _, _), share in zip(GROUPS, shares, strict=True)]
-    return [Patch(label=name, **each) for name, each in zip(names, style, strict=True)]
+    return [
+        Patch(label=f"{name}: {_percent(share)} %", facecolor=color, hatch=mark, edgecolor="#888888")
+        for (name, color, mark), share in zip(GROUPS, shares, strict=True)
+    ]
 
 
 def _percent(value: float) -> str:
