@@ -134,6 +134,43 @@ explorer = FeatureDistanceExplorer(samples, space)
 maps = [sample["image"].float().mean(0)[::8, ::8] / 255 for sample in samples]
 explorer = FeatureDistanceExplorer(samples, space, distances={"before": maps, "after": [m / 2 for m in maps]})
 """,
+    "threshold and judge": STREETS
+    + """
+truth = torch.stack([sample["label"].long() for sample in samples])
+images = torch.stack([sample["image"] for sample in samples]) / 255
+def judged(scale):
+    probability = stand_in_logits(truth, space.num_classes, scale=scale).softmax(1)
+    confidence, prediction = probability.max(1)
+    smooth = torch.nn.functional.avg_pool2d(1 - confidence[:, None], 9, 1, 4)[:, 0]
+    return JudgedImages(images, prediction, truth, {"confidence": 1 - confidence, "ELN": (2 * smooth).clamp(0, 1)})
+explorer = ThresholdExplorer({"late": judged(4), "early": judged(8)}, space)
+""",
+    "gates": STREETS
+    + """
+colours = torch.stack([sample["image"] for sample in samples])[:, :, ::2, ::2] / 255
+rows, columns = torch.linspace(0, 1, 32), torch.linspace(0, 1, 64)
+places = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).expand(2, 2, 32, 64)
+pixels = torch.cat([colours, places], 1).permute(0, 2, 3, 1).flatten(0, 2)
+label = torch.stack([sample["label"].long()[::2, ::2] for sample in samples]).flatten()
+explorer = GatesExplorer(pixels[label != 255], label[label != 255], space.num_classes, iterations=100)
+""",
+    "auxiliary decoders": STREETS
+    + """
+truth = torch.stack([sample["label"].long() for sample in samples])
+images = torch.stack([sample["image"] for sample in samples]) / 255
+guesses = [stand_in_logits(truth, space.num_classes, scale=scale, seed=scale).argmax(1) for scale in (4, 8, 16, 32)]
+decoded = DecodedImages(images, truth, torch.stack(guesses), {0: [0.4, 0.45], 2: [0.5, 0.47], 3: [0.49]})
+explorer = DecodersExplorer(decoded, space)
+""",
+    "contrast": STREETS
+    + """
+def embedded(sample):
+    image, label = sample["image"] / 255, sample["label"].long()[::4, ::4]
+    vectors = torch.nn.functional.avg_pool2d(image, 4) - 0.5
+    moved = vectors + 0.1 * torch.randn(vectors.shape, generator=torch.Generator().manual_seed(0))
+    return Embedded(image, vectors, moved, label, (label != 255) & (vectors.mean(0) > -0.2))
+explorer = ContrastExplorer([embedded(sample) for sample in samples], space)
+""",
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
 

@@ -14,6 +14,7 @@ from udalib.methods.eln import ELN
 from udalib.metrics.error_localization import ThresholdSweep
 from udalib.models import create_network
 from udalib.models.eln import load_eln_checkpoint
+from udalib.models.norm import batch_norms
 from udalib.ops import resize
 from udalib.ops.contrastive import pixel_contrast
 
@@ -285,3 +286,22 @@ def test_the_localisation_network_learns_where_predictions_are_wrong(toy):
     wrong = shown[rest] != labels[rest]
     sweep.update(1 - verdict.sigmoid(), wrong)
     assert sweep.curve().average_precision > 0.8 > 2 * float(wrong.float().mean())
+
+
+def test_judging_in_eval_mode_goes_by_the_batch_and_leaves_no_trace(toy):
+    """The running statistics of a judge mix the decoders it learned from: they must not matter, nor move."""
+    method, images = toy.method("eln", eln_iterations=100).eval(), torch.rand(2, 3, 32, 32)
+    for layer in batch_norms(method.eln):
+        layer.running_mean.fill_(3.0)
+    before = state(method)
+    with torch.no_grad():
+        judged, logits = method.judge(images), method.network(images)
+        assert same(before, method)
+        assert not any(layer.training for layer in batch_norms(method.eln))
+        by_mixture = method.verdict(images, logits)
+        method.eln.train()
+        by_batch = method.verdict(images, logits)
+    want = resize(by_batch, images.shape[-2:], align_corners=True)[:, 0]
+    assert torch.allclose(judged.error, 1 - want.sigmoid(), atol=1e-6)
+    assert torch.equal(judged.rejected, want.sigmoid() <= 0.5)
+    assert not torch.allclose(by_mixture, by_batch, atol=1e-2)

@@ -203,6 +203,47 @@ def without(iou, *ids):
     return np.delete(iou, ids).mean()
 
 
+def first_open(main, alphas, classes, at_least=lambda a, b: a >= b, never=None):
+    opens = [[t for t, loss in enumerate(main) if at_least(np.log(classes), alpha * loss)] for alpha in alphas]
+    return [found[0] if found else never for found in opens]
+
+
+def eln_loss(z, ok, y, void=False, weigh=lambda n1, n0: (1, n1 / n0), total=None):
+    known = torch.ones_like(ok) if void else y != 255
+    right, wrong = known & ok, known & ~ok
+    one, other = weigh(right.sum(), wrong.sum().clamp(min=1))
+    bce = F.binary_cross_entropy_with_logits(z, ok.float(), reduction="none")
+    loss = (one * bce[right].sum() + other * bce[wrong].sum()) / (total or known.sum())
+    return loss if wrong.any() else torch.zeros(())
+
+
+def localisation(r, w, v, over=None):
+    hits = (r & w & v).sum()
+    return hits / (r & v).sum(), hits / ((over if over is not None else w) & v).sum()
+
+
+def eln_filtered(z, y, j, keep=lambda j: j.sigmoid().round() == 1, over=None):
+    kept = keep(j)
+    losses = F.cross_entropy(z, y, reduction="none") * kept
+    return losses.sum() / (over(kept) if over else kept.sum()).clamp(min=1)
+
+
+def eln_filtered_by_image(z, y, j):
+    return sum(eln_filtered(*(x[i : i + 1] for x in (z, y, j))) for i in range(len(z))) / len(z)
+
+
+def eln_contrast(t, s, y, c, tau, unit=F.normalize, rejected=False, divide=True):
+    own, other = y == c, (y != c) & ((y != 255) | rejected)
+    near = torch.exp(unit(t[own]) @ unit(s).T / tau)
+    loss = -torch.log(near[:, own].sum() / (near[:, own].sum() + near[:, other].sum()))
+    return loss / own.sum() if divide else loss
+
+
+def eln_contrast_by_pixel(t, s, y, c, tau):
+    near = torch.exp(F.normalize(t[y == c]) @ F.normalize(s).T / tau)
+    return -torch.log(near[:, y == c].sum(1) / near[:, y != 255].sum(1)).mean()
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -242,6 +283,11 @@ RIGHT = {
     "06.3": hrda_pixels,
     "06.4": mic_holes,
     "06.5": mic_loss,
+    "07.1": first_open,
+    "07.2": eln_loss,
+    "07.3": localisation,
+    "07.4": eln_filtered,
+    "07.5": eln_contrast,
 }
 
 
@@ -402,6 +448,38 @@ WRONG = [
     ("06.5", lambda z, y, c, t: F.cross_entropy(z, y), "doubt is missing"),
     ("06.5", loss_by_image, "not one an image"),
     ("06.5", lambda z, y, c, t: F.cross_entropy(z, y) * c.mean(), "the loss should be"),
+    ("07.1", lambda m, a, n: first_open(m, a[:1], n), "one index for each"),
+    ("07.1", lambda m, a, n: first_open(m, a, n, at_least=lambda x, y: x <= y), "at LEAST"),
+    ("07.1", lambda m, a, n: first_open(m, a, n / 4), "opens at index 2"),
+    ("07.1", lambda m, a, n: first_open(m, (a[0], a[0]), n), "opens at index 4"),
+    ("07.1", lambda m, a, n: first_open(m, a, n, never=-1), "never opens"),
+    ("07.1", lambda m, a, n: first_open(m, a, n, at_least=lambda x, y: x > y), ">="),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y, void=True), "leave it out"),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y, weigh=lambda n1, n0: (1, 1)), "n1 / n0"),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y, weigh=lambda n1, n0: (1 / n1, 1 / n0), total=1), "ALL valid pixels"),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y, weigh=lambda n1, n0: (n1 / n0, 1)), "the WRONG pixels"),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y, total=ok.numel()), "the loss should be"),
+    ("07.2", lambda z, ok, y: eln_loss(z, ok, y) if not ok.all() else torch.tensor(float("nan")), "n0 is 0"),
+    ("07.3", lambda r, w, v: [1.0], "two numbers"),
+    ("07.3", lambda r, w, v: localisation(r, w, v | True), "do not count"),
+    ("07.3", lambda r, w, v: localisation(~r, ~w, v), "scores of RIGHT pixels"),
+    ("07.3", lambda r, w, v: localisation(r, w, v)[::-1], "divides by what is REJECTED"),
+    ("07.3", lambda r, w, v: localisation(r, w, v, over=r | w), "2/3 and 2/5"),
+    ("07.3", lambda r, w, v: [x.nan_to_num(0.0) for x in localisation(r, w, v)], "not defined"),
+    ("07.4", lambda z, y, j: eln_filtered(z, y, -j, keep=lambda j: j >= 0), "says RIGHT"),
+    ("07.4", lambda z, y, j: eln_filtered(z, y, j, over=lambda k: torch.tensor(k.numel())), "over the ACCEPTED"),
+    ("07.4", lambda z, y, j: eln_filtered(z, y, j, keep=lambda j: j.round() >= 1), "is a logit"),
+    ("07.4", eln_filtered_by_image, "not one an image"),
+    ("07.4", lambda z, y, j: eln_filtered(z, y, j, keep=lambda j: j >= 0), "rounds to the even"),
+    ("07.4", lambda z, y, j: F.cross_entropy(z, y), "the loss should be"),
+    ("07.4", lambda z, y, j: F.cross_entropy(z, y, reduction="none")[j > 0].mean(), "rejects everything"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(s, t, y, c, tau), "TEACHER's"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, tau, rejected=True), "no negatives"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, tau, unit=lambda x: x), "length 1"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, tau, divide=False), "number of anchors"),
+    ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
+    ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
 ]
 
 

@@ -22,6 +22,7 @@ from udalib.models.dropping import dropout_off
 from udalib.models.eln import ErrorLocalizationNetwork
 from udalib.models.eln_host import RATES, SegProjDecoder
 from udalib.models.network import SegmentationNetwork
+from udalib.models.norm import batch_statistics
 from udalib.ops import resize
 from udalib.ops.error_localization import (
     accepted_pixels,
@@ -188,6 +189,14 @@ class Judged(SemiSupervised):
             verdict = self.eln(self.network.normalise(images), logits)
         return resize(verdict, logits.shape[-2:], align_corners=True)
 
+    def verdict_in_batch(self, images: Tensor, logits: Tensor) -> Tensor:
+        """:meth:`verdict` by the statistics of the batch, as stage 2 has it, in any mode.
+
+        The judge's running statistics are a mixture over the decoders it learns from, and fit none of them.
+        """
+        with batch_statistics(self.eln):
+            return self.verdict(images, logits)
+
 
 @METHODS.register("eln")
 class ELN(Judged):
@@ -237,5 +246,5 @@ class ELN(Judged):
         """The student's classes for images (B, 3, H, W) in [0, 1], in eval mode, rejected as pseudo labels would be."""
         logits, size = self.network(images), images.shape[-2:]
         label = resize(logits, size, self.network.align_corners).argmax(1)
-        verdict = resize(self.verdict(images, logits), size, align_corners=True).float()
+        verdict = resize(self.verdict_in_batch(images, logits), size, align_corners=True).float()
         return Judgement(label, 1 - verdict[:, 0].sigmoid(), ~accepted_pixels(verdict))

@@ -91,5 +91,5 @@ class SimpleErrorCorrection(Judged):
         """
         logits, size = self.network(images), images.shape[-2:]
         label = resize(logits, size, self.network.align_corners).argmax(1)
-        corrected = resize(self.verdict(images, logits), size, align_corners=True).float().softmax(1)
+        corrected = resize(self.verdict_in_batch(images, logits), size, align_corners=True).float().softmax(1)
         return Judgement(label, 1 - corrected.gather(1, label[:, None])[:, 0], corrected.argmax(1) != label)

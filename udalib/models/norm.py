@@ -34,6 +34,19 @@ def statistics_kept(module: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
+@contextmanager
+def batch_statistics(module: nn.Module) -> Iterator[None]:
+    """Below ``module``, whatever its mode, normalise by the batch at hand, and leave the running statistics alone."""
+    layers = [(layer, layer.training, layer.track_running_stats) for layer in batch_norms(module)]
+    for layer, _, _ in layers:
+        layer.training, layer.track_running_stats = True, False
+    try:
+        yield
+    finally:
+        for layer, training, tracking in layers:
+            layer.training, layer.track_running_stats = training, tracking
+
+
 class KeepsStatistics(nn.Module):
     """Base of encoders that can freeze their BatchNorm; a frozen layer stays in eval mode under ``.train()``.
 
