@@ -4,9 +4,10 @@ All kinds go on, equally long, from the network that was trained on the labelled
 the published pre-training, made once; stage 2 begins at the same iteration with and without a judge. What longer
 training does by itself is the difference between "control" and "supervised". Logits have stride 4, as published; the
 method is the corrected one (``official=False``). Beyond the published setting: learning rates and schedule are in the
-range of the house's recipes on the same data; the teacher follows faster, since training is short; the localisation
-network is small; the gates' factors alpha are 5 and 10, because the main loss is still about a third when stage 1
-begins, and 20 times that is more than ln C, the loss of a decoder that knows nothing: its gate would not open.
+range of the house's recipes on the same data; the teacher follows faster, since training is short; on the streets the
+recoloured view is fainter; the localisation network is small; the gates' factors alpha are 5 and 10, because the main
+loss is still about a third when stage 1 begins, and 20 times that is more than ln C, the loss of a decoder that knows
+nothing: its gate would not open.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ FLIP = TransformSpec.of("flip")
 SIZE = (64, 128)
 IMAGES = 480
 VAL = DatasetSpec("streets/source", Options(length=200, size=SIZE), split="val")
+# On the streets colours are the classes' own: the published view (0.4, hue 0.1, grey 0.2) made both methods with pseudo
+# labels 5 points worse on seed 5, which no result uses.
+FAINT = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.02, "grey": 0.0}
 SCORED = ("val", "localization")
 
 
@@ -68,7 +72,7 @@ def streets(denominator: int) -> SetUp:
         evaluations=and_localization(EvaluationSpec("val", VAL, batch_size=20)),
         pretrain=0,
         judge=120,
-        host={"contrast_window": 8, "alpha": 0.97},
+        host={"contrast_window": 8, "alpha": 0.97, **FAINT},
         judged={**small_judge(), "alphas": ALPHAS},
         presets={"quick": quick, "paper": paper},
         phases={"quick": (0, 3), "paper": (0, 1500)},
