@@ -143,6 +143,7 @@ def test_stability_compares_perplexities_and_seeds(clusters):
     assert found.over_perplexities == pytest.approx((pairs[1] + pairs[4]) / 2)
     assert found.kept.min() > 0.1
     assert len(found.trust) == len(found.pictures) == 4
+    assert [p for p, _ in stability(vectors, QUICK, seeds=(0,), k=10).settings] == [2.5, 5, 10]
     one = stability(vectors, QUICK, perplexities=(5,), seeds=(0, 1), k=10)
     assert np.isnan(one.over_perplexities)
     with pytest.raises(ConfigError, match="at least two perplexities or seeds"):

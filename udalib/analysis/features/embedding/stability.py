@@ -14,7 +14,6 @@ from udalib.analysis.features.embedding.tsne import Tsne, one_thread, principal,
 from udalib.core.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
-PERPLEXITIES = (10.0, 30.0, 50.0)
 SEEDS = (0, 1, 2)
 
 
@@ -64,14 +63,22 @@ def stability(
     features: Any,
     settings: Tsne = Tsne(),  # noqa: B008 (immutable)
     *,
-    perplexities: Sequence[float] = PERPLEXITIES,
+    perplexities: Sequence[float] | None = None,
     seeds: Sequence[int] = SEEDS,
     k: int = 15,
 ) -> Stability:
     """Embed features (N, C) at every perplexity with every seed, from random starts, and compare the pictures.
 
     Random starts, because from the PCA that pictures usually start from, the seed changes next to nothing.
+
+    Args:
+        features: of the points.
+        settings: of the pictures but for perplexity, seed and start.
+        perplexities: None = that of ``settings``, its half, and its double as far as there are points for it.
+        seeds: of t-SNE.
+        k: size of the neighbourhoods that are compared.
     """
+    perplexities = around(settings.perplexity, len(features)) if perplexities is None else perplexities
     if len(perplexities) * len(seeds) < 2:
         raise ConfigError("stability compares pictures; give at least two perplexities or seeds.")
     pairs = tuple((float(p), int(s)) for p in perplexities for s in seeds)
@@ -88,6 +95,15 @@ def stability(
         np.array([_overlap(near[0], each) for each in near[1:]]),
         k,
     )
+
+
+def around(perplexity: float, points: int) -> tuple[float, ...]:
+    """Half of a perplexity, itself, and its double or the largest below it that ``points`` allow.
+
+    >>> around(30, 1000), around(30, 121)
+    ((15.0, 30, 60.0), (15.0, 30, 40.0))
+    """
+    return perplexity / 2, perplexity, max(perplexity, min(2.0 * perplexity, float((points - 1) // 3)))
 
 
 def neighbours(points: Any, k: int) -> NDArray[np.int64]:
