@@ -86,7 +86,8 @@ def summary(atlas: Atlas, stabilities: dict[str, Stability]) -> str:
 
     features, names = atlas.features, atlas.features.space.names
     lines = [f"{len(features.points)} points of {len(features.classes)} classes in {len(features.images)} images", ""]
-    lines += [str(measures_table(atlas))]
+    for layer in features.layers:
+        lines += [f"layer {layer}", *str(measures_table(atlas, layer)).splitlines(), ""]
     if features.left_out:
         counts = ", ".join(f"{names[c]} ({'/'.join(map(str, n))})" for c, n in features.left_out.items())
         lines.append(f"left out, too few pure cells ({'/'.join(features.domains)}): {counts}")

@@ -8,7 +8,7 @@ from udalib.analysis.features import captured, layer_names
 from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.core.seeding import seeded
 from udalib.methods.shared.teacher import Teacher
-from udalib.models import create_network
+from udalib.models import SegmentationNetwork, create_network
 from udalib.recipes import get_recipe
 from udalib.recipes.build import build_method
 
@@ -62,6 +62,8 @@ def test_two_scales_show_the_context():
     with torch.no_grad(), captured(method, ["encoder.0", "decoder", "logits"]) as maps:
         method.predict(images)
     assert [tuple(each.shape[-2:]) for each in maps.values()] == [(16, 32), (16, 32), (32, 64)]
+    context = method.network.features(method.network.context(images))[0]
+    assert torch.allclose(maps["encoder.0"], context, atol=1e-5)  # not the detail windows, of the same size here
 
 
 def test_an_unused_classifier_is_passed_over():
@@ -69,6 +71,29 @@ def test_an_unused_classifier_is_passed_over():
     with torch.no_grad(), captured(network, ["decoder"]) as maps:
         network(IMAGES)
     assert maps["decoder"].shape[1] == 32
+
+
+def test_the_last_of_several_convolutions_with_a_channel_a_class_is_the_classifier():
+    class Refined(nn.Module):
+        num_classes = 5
+
+        def __init__(self):
+            super().__init__()
+            self.rough, self.fine = nn.Conv2d(7, 5, 1), nn.Conv2d(5, 5, 1)
+
+        def forward(self, features):
+            return self.fine(self.rough(features[-1]).relu())
+
+    class Encoder(nn.Conv2d):
+        channels = (7,)
+
+        def forward(self, x):
+            return [super().forward(x)]
+
+    network = SegmentationNetwork(Encoder(3, 7, 2, 2), Refined()).eval()
+    with torch.no_grad(), captured(network, ["decoder"]) as maps:
+        logits = network(IMAGES)
+    assert torch.allclose(network.decoder.fine(maps["decoder"]), logits)
 
 
 def test_bad_layers_are_refused_with_the_nearest_names(network):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from udalib.analysis.features import Atlas, PixelFeatures
 from udalib.core.seeding import derive_seed
@@ -27,7 +27,9 @@ STYLE = """#{id}{{position:relative;display:inline-block;margin-bottom:9em}}
 #{id} span{{display:none;position:absolute;left:14px;top:-8px;z-index:9;padding:5px;width:max-content;
 font:12px sans-serif;color:black;background:white;border:1px solid black;white-space:pre;pointer-events:none}}
 #{id} a:hover span,#{id} a:focus span{{display:block}}
-#{id} span img{{height:96px;display:block;image-rendering:pixelated}}"""
+#{id} span img{{display:block}}"""
+SIDE = 120
+"""Longer side of a crop, in pixels of the page."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class HoverMap:
 
 
 def hover_map(atlas: Atlas, run: str, layer: str, *, color: str = "class", classes: tuple[str, ...] = ()) -> HoverMap:
-    """Make the picture of one layer of one run; about 2 kB a point.
+    """Make the picture of one layer of one run; 2 to 10 kB a point.
 
     Args:
         atlas: what is shown.
@@ -75,11 +77,17 @@ def _places(figure: Picture, coordinates: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _card(features: PixelFeatures, point: int, run: str) -> str:
-    image, _, window = located(features, point)
+    image, box, window = located(features, point)
     top, bottom, left, right = (round(edge) for edge in window)
+    factor = SIDE / max(bottom - top, right - left)
+    size = (round(factor * (right - left)), round(factor * (bottom - top)))
+    crop = Image.fromarray(image[top:bottom, left:right]).resize(size, Image.Resampling.NEAREST)
+    cell = [factor * (box[2] - left), factor * (box[0] - top), factor * (box[3] - left), factor * (box[1] - top)]
+    for grown, ink in ((1, "black"), (0, "white")):
+        ImageDraw.Draw(crop).rectangle(
+            [cell[0] - grown, cell[1] - grown, cell[2] + grown, cell[3] + grown], outline=ink
+        )
     buffer = io.BytesIO()
-    crop = Image.fromarray(image[top:bottom, left:right])
-    crop.thumbnail((96, 96))
     crop.save(buffer, format="PNG")
     name = features.images[features.points.image[point]].name
     lines = [f"point {point}: {name}", *point_lines(features, point, [run])]

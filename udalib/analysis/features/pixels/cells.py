@@ -74,6 +74,9 @@ def cell_boxes(cells: Ints, grid: Sequence[int], size: Sequence[int]) -> Ints:
 def box_means(maps: Tensor, image: Ints, boxes: Ints, size: Sequence[int]) -> Tensor:
     """What a map holds in boxes: the mean over the map's cells that each box touches, float32 (n, C).
 
+    The map is taken as a plain grid over the image; where its corners lie on the image's corners (DeepLab-v2) this is
+    off by half a cell at most.
+
     Args:
         maps: (B, C, h, w), at any stride: in a coarse map a small box gets the one cell that holds it.
         image: (n,), which of the B images each box lies in.
