@@ -181,13 +181,19 @@ def _centre(element: Locator) -> float:
 
 
 def _select(control: Locator) -> list[Callable[[], Any]]:
-    """The first of the other options, their last one (all options, if there may be several), and back."""
+    """The first of the other options, their last one (all options, if there may be several), and back.
+
+    Of several that are all chosen, the first alone, and back.
+    """
     select = control.locator("select")
     options = select.locator("option").all_inner_texts()
     chosen = select.evaluate("(s) => [...s.selectedOptions].map((o) => o.textContent)")
     rest = [option for option in options if option not in chosen]
     several = select.evaluate("(s) => s.multiple")
-    others = [rest[:1], options] if several else [rest[:1], rest[-1:]] if len(rest) > 1 else [rest]
+    if several:
+        others = [rest[:1], options] if rest else [options[:1]]
+    else:
+        others = [rest[:1], rest[-1:]] if len(rest) > 1 else [rest]
 
     def choose(labels: list[str]) -> Callable[[], Any]:
         return lambda: select.select_option(label=labels)

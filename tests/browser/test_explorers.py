@@ -171,6 +171,19 @@ def embedded(sample):
     return Embedded(image, vectors, moved, label, (label != 255) & (vectors.mean(0) > -0.2))
 explorer = ContrastExplorer([embedded(sample) for sample in samples], space)
 """,
+    "pixel features": STREETS
+    + """
+from udalib.analysis.features import Sampling, Subject, Tsne, gather, make_atlas
+from udalib.engine import SegmentationEvaluator
+from udalib.models import create_network
+torch.manual_seed(0)
+networks = {name: create_network("streets").eval() for name in ("one", "other")}
+drawn = {style: [render(i, style=style, size=(64, 128)) for i in range(4)] for style in ("source", "target")}
+sets = {style: SegmentationEvaluator(pictures, space) for style, pictures in drawn.items()}
+subjects = {name: Subject(network, network) for name, network in networks.items()}
+found = gather(subjects, sets, ("encoder.1", "decoder"), space, Sampling(per_class=20, cell=8))
+explorer = FeatureExplorer(make_atlas(found, Tsne(perplexity=8, iterations=250)))
+""",
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
 

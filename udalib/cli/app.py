@@ -9,6 +9,7 @@ from tyro.extras import subcommand_cli_from_dict
 
 from udalib.cli.data import data
 from udalib.cli.doctor import doctor
+from udalib.cli.embed import embed
 from udalib.cli.evaluate import evaluate
 from udalib.cli.predict import predict
 from udalib.cli.pretrain import pretrain
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "report": report,
     "predict": predict,
     "evaluate": evaluate,
+    "embed": embed,
     "data": data,
     "doctor": doctor,
 }

@@ -1,8 +1,8 @@
 """Figures and explorers of self-training: pseudo labels, their calibration, the mean teacher, mixing."""
 
+from udalib.analysis.calibration import Reliability
 from udalib.viz.self_training.assigned import assigned_figure
 from udalib.viz.self_training.calibration import (
-    Reliability,
     TeacherOutput,
     class_precision,
     kept_and_precision,

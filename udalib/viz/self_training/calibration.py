@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from udalib.analysis.calibration import Reliability, ratio, reliability_bins
 from udalib.core.errors import DataError
 from udalib.viz.pictures.labels import to_numpy
 from udalib.viz.pictures.uncertainty import known_pixels
@@ -46,21 +47,6 @@ class TeacherOutput(NamedTuple):
         return sure, prediction[known].astype(np.int64), truth[known].astype(np.int64)
 
 
-class Reliability(NamedTuple):
-    """Pixels sorted into equal bins of confidence over [0, 1].
-
-    Attributes:
-        pixels: number in each bin.
-        confidence, accuracy: mean confidence, and share that is right; NaN in an empty bin.
-        ece: expected calibration error, the mean over pixels of |accuracy - confidence| of their bin.
-    """
-
-    pixels: NDArray[np.int64]
-    confidence: Floats
-    accuracy: Floats
-    ece: float
-
-
 def kept_and_precision(output: TeacherOutput, thresholds: Floats) -> tuple[Floats, Floats]:
     """Share of pixels with confidence >= each threshold, and the share of those that is right (NaN where none is)."""
     confidence, prediction, truth = output.known()
@@ -68,7 +54,7 @@ def kept_and_precision(output: TeacherOutput, thresholds: Floats) -> tuple[Float
     right = np.concatenate([[0], np.cumsum((prediction == truth)[order])])
     first = np.searchsorted(confidence[order], thresholds, side="left")
     kept = len(confidence) - first
-    return kept / len(confidence), _ratio(right[-1] - right[first], kept)
+    return kept / len(confidence), ratio(right[-1] - right[first], kept)
 
 
 def class_precision(output: TeacherOutput, num_classes: int, threshold: float) -> tuple[Floats, Floats]:
@@ -82,23 +68,10 @@ def class_precision(output: TeacherOutput, num_classes: int, threshold: float) -
         np.bincount(prediction[chosen], minlength=num_classes)[:num_classes]
         for chosen in (np.ones_like(kept), kept, kept & (prediction == truth))
     )
-    return _ratio(left, total), _ratio(right, left)
+    return ratio(left, total), ratio(right, left)
 
 
 def reliability(output: TeacherOutput, bins: int = 10) -> Reliability:
     """Sort pixels into ``bins`` of confidence (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017)."""
     confidence, prediction, truth = output.known()
-    place = np.clip((confidence * bins).astype(np.int64), 0, bins - 1)
-    count, sure, right = (
-        np.bincount(place, weights, minlength=bins)
-        for weights in (None, confidence, (prediction == truth).astype(float))
-    )
-    ece = float(np.abs(sure - right).sum() / len(confidence))
-    return Reliability(count.astype(np.int64), _ratio(sure, count), _ratio(right, count), ece)
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Part / whole, NaN where the whole is 0."""
-    result = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result
+    return reliability_bins(confidence, prediction == truth, bins)

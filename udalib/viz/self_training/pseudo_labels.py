@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from udalib.analysis.calibration import Reliability
 from udalib.core.errors import ConfigError
 from udalib.data.labels import LabelSpace
 from udalib.viz.charts.curves import add_curve
 from udalib.viz.self_training.calibration import (
     Floats,
-    Reliability,
     TeacherOutput,
     class_precision,
     kept_and_precision,

@@ -1,0 +1,1 @@
+"""Two dimensions for many: t-SNE, alignment, stability."""

@@ -1,0 +1,1 @@
+"""Where features are taken: layers, cells of one class, points, and what networks say there."""

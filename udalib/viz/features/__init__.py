@@ -1,0 +1,21 @@
+"""Figures and the explorer of pixel features: the atlas, measures beside it, stability, where a point comes from."""
+
+from udalib.viz.features.atlas import atlas_figure
+from udalib.viz.features.crops import point_figure
+from udalib.viz.features.explorer import FeatureExplorer
+from udalib.viz.features.hover import HoverMap, hover_map
+from udalib.viz.features.measures import correlation_figure, measure_sentence, measures_figure, measures_table
+from udalib.viz.features.stability import stability_figure
+
+__all__ = [
+    "FeatureExplorer",
+    "HoverMap",
+    "atlas_figure",
+    "correlation_figure",
+    "hover_map",
+    "measure_sentence",
+    "measures_figure",
+    "measures_table",
+    "point_figure",
+    "stability_figure",
+]
