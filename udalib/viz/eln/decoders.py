@@ -81,8 +81,8 @@ def decoders_figure(
     figure, axes = new_figure(13.0, 2.6 * height / across + 3.7)
     axes[0].remove()
     rows = figure.add_gridspec(2, 1, height_ratios=[2.6 * height / across, 2.9])
-    upper = rows[0].subgridspec(1, most + 2).subplots()
-    lower = rows[1].subgridspec(1, 3).subplots()
+    grids = rows[0].subgridspec(1, most + 2), rows[1].subgridspec(1, 3)
+    upper, lower = ([figure.add_subplot(grid[k]) for k in range(grid.ncols)] for grid in grids)
     show_image(upper[0], to_hwc(decoded.images[index]), f"image {index}")
     for k, panel in enumerate(upper[1:]):
         _prediction(panel, decoded, space, index, k, k <= count, errors)
