@@ -147,7 +147,7 @@ def test_voc_reads_the_published_lists(voc: Path, tmp_path: Path) -> None:
     ("name", "changes"),
     [
         ("cityscapes/eln-r50-1_2", {"streams.labelled.dataset.limit": 4, "streams.unlabelled.dataset.limit": 4}),
-        ("camvid/eln-1_4", {"network.encoder.pretrained": False}),
+        ("camvid/eln-1_4", {"network.encoder.pretrained": False, "start": None}),
     ],
 )
 def test_photographs_run_on_miniature_trees(
