@@ -110,6 +110,15 @@ def test_logits_are_resized_to_the_label():
         assert scores["confusion"] == confusion_matrix(logits.argmax(1)[0], sample["label"], 19)[:, :19].tolist()
 
 
+def test_labels_may_be_resized_first_as_some_published_protocols_do():
+    """Twice as large: each label counts four times, and predictions are those of the enlarged logits."""
+    same = lambda x: torch.eye(19)[(x[:, 0] * 25.5).round().long().clamp(0, 18)].permute(0, 3, 1, 2)  # noqa: E731
+    blocks = lambda x: same(x).repeat_interleave(2, -1).repeat_interleave(2, -2)  # noqa: E731
+    plain = SegmentationEvaluator(Pictures(SIZES[:1]), SPACE).evaluate(same)
+    doubled = SegmentationEvaluator(Pictures(SIZES[:1]), SPACE, label_size=(24, 32)).evaluate(blocks)
+    assert doubled["confusion"] == [[4 * count for count in row] for row in plain["confusion"]]
+
+
 def test_an_ensemble_adds_weighted_logits_after_each_was_resized_its_own_way():
     coarse = lambda x: predict(torch.nn.functional.avg_pool2d(x, 4))  # noqa: E731
     members = [Member(coarse, 0.25, align_corners=True), Member(lambda x: coarse(1 - x), 2.0, align_corners=False)]

@@ -137,7 +137,10 @@ def voc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_voc_reads_the_published_lists(voc: Path, tmp_path: Path) -> None:
     changes = {"train.progress": False, "network.encoder.name": "streets", "method.contrast_window": 8}
     result = run_recipe("voc/eln-r50-1_8", "quick", 0, "cpu", changes, tmp_path / "runs")
-    assert result.results["val/images"] == 2
+    assert result.results["val/images"] == result.results["val505/images"] == 2
+    scored = [sum(map(sum, result.results[f"{name}/confusion"])) for name in ("val", "val505")]
+    assert 2 * 60 * 80 > scored[0] > 0
+    assert 2 * 505 * 505 > scored[1] > 2 * 60 * 80  # one label in four is void
     lines = [line for line in read_metrics(result.folder / "metrics.jsonl") if line["kind"] == "train"]
     assert "loss_pseudo_strong" in lines[-1]
 

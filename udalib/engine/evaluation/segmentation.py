@@ -14,6 +14,7 @@ from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Sample
 from udalib.data.labels import LabelSpace, mapping
 from udalib.data.stream import MapDataset, Transform
+from udalib.data.transforms.geometry import resize_nearest
 from udalib.engine.evaluation.inference import Inference, Predict, Whole, resize_logits
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics import ConfusionMatrix
@@ -41,9 +42,10 @@ class Member:
 class SegmentationEvaluator(LabelledSet):
     """Scores ``predict`` on every sample of a data set.
 
-    Labels keep their size: logits are resized to the label, the arg-max is taken there, and the pixels are counted in
-    one confusion matrix over the whole set. Consecutive samples of one size are predicted together. Under several
-    processes each evaluates every n-th sample and the matrices are summed, so all get the same scores.
+    Labels keep their size, unless ``label_size`` says otherwise: logits are resized to the label, the arg-max is taken
+    there, and the pixels are counted in one confusion matrix over the whole set. Consecutive samples of one size are
+    predicted together. Under several processes each evaluates every n-th sample and the matrices are summed, so all get
+    the same scores.
 
     Args:
         dataset: map-style, samples with ``image`` and ``label``; if its ``label_space`` is another than ``label_space``
@@ -56,6 +58,7 @@ class SegmentationEvaluator(LabelledSet):
             device; they get a batch without label.
         align_corners: corner convention of the resize to the label.
         workers: loader processes.
+        label_size: (height, width) to which labels are resized by nearest neighbour first; None = they keep their size.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class SegmentationEvaluator(LabelledSet):
         *,
         align_corners: bool = False,
         workers: int = 0,
+        label_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(dataset, label_space, batch_size, transforms, workers)
         self.subsets = dict(subsets or {})
         self.inference = inference
         self.align_corners = align_corners
+        self.label_size = label_size
         self._table = _label_table(dataset, label_space)
 
     @torch.no_grad()
@@ -109,6 +114,7 @@ class SegmentationEvaluator(LabelledSet):
         for samples in self.groups(range(rank, len(self.dataset), world_size)):
             label = torch.stack([s["label"] for s in samples]).to(device, non_blocking=True)
             label = label if table is None else _look_up(table, label)
+            label = label if self.label_size is None else resize_nearest(label, self.label_size)
             images = self.images(samples, device)
             logits = reduce(torch.add, (self._logits(member, images, label.shape[-2:]) for member in members))
             predicted = logits.argmax(1)

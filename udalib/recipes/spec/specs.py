@@ -134,8 +134,10 @@ class EvaluationSpec:
         inference: whole images or sliding windows.
         sample_transforms: on each decoded uint8 image alone (Pillow's resize of a published protocol).
         transforms: on batches of images alone, on the device; labels keep their size (nothing random here).
-        task: what is predicted, a name of :data:`udalib.recipes.spec.tasks.TASKS`; ``subsets`` and ``inference`` are of
-            segmentation.
+        task: what is predicted, a name of :data:`udalib.recipes.spec.tasks.TASKS`; ``subsets``, ``inference`` and
+            ``label_size`` are of segmentation.
+        label_size: (height, width) to which labels are resized by nearest neighbour before they are scored, as some
+            published protocols do; None = labels keep their size.
     """
 
     name: str
@@ -146,6 +148,7 @@ class EvaluationSpec:
     sample_transforms: tuple[TransformSpec, ...] = ()
     transforms: tuple[TransformSpec, ...] = ()
     task: str = field(default="segmentation", metadata=LATER)
+    label_size: tuple[int, int] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def _segmentation(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_c
         batch_size=spec.batch_size,
         transforms=[transform.build() for transform in spec.transforms],
         align_corners=align_corners,
+        label_size=spec.label_size,
     )
 
 

@@ -6,8 +6,8 @@ differs from the published protocol:
 
  - VOC: the published lists (``8_labeled_0.txt``, ...) are read as splits; published numbers are means over the lists 0,
    1 and 2: set ``streams.labelled.dataset.split`` and ``streams.unlabelled.dataset.split``. Images are resized before
-   the division by 255 and rounded to 8 bits. Labels of val keep their size, where the published scores resize them to
-   505 x 505 as well.
+   the division by 255 and rounded to 8 bits. ``val`` scores labels at their own size; ``val505``, the published
+   protocol, resizes them to 505 x 505 as well.
  - Cityscapes: the names of the published lists are not in our sources. A part of the same size (371 of 2975, 743, 1487)
    in which every class occurs is drawn; ``streams.labelled.sampler.list_file``, and that of ``unlabelled``, read one.
  - Precision: float32, the published code trains in float16 with loss scaling (``train.precision=16-mixed``).
@@ -17,6 +17,7 @@ The weights to start from are torchvision's ImageNet files; our sources do not s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from udalib.engine.config import TrainConfig
@@ -43,12 +44,12 @@ JUDGE_WEIGHTS = "resnet34-b627a593.pth"
 VOC_SIZE = (505, 505)
 FLIP = TransformSpec.of("flip")
 SEARCH = "search result: a benchmark page that lists the paper"
-INFERRED = "the column of the backbone is inferred; mean over three lists, scored at 505 x 505"
+INFERRED = "the column of the backbone is inferred; mean over three lists"
 
 NUMBERS = {
-    "voc/eln-r50-1_8": Published(73.2, "val/miou", f"{SEARCH} (73.2 and 75.10 for this ratio)", INFERRED),
-    "voc/eln-r101-1_8": Published(75.10, "val/miou", "search results: two pages that list the paper", INFERRED),
-    "voc/eln-r101-1_4": Published(76.6, "val/miou", SEARCH, INFERRED),
+    "voc/eln-r50-1_8": Published(73.2, "val505/miou", f"{SEARCH} (73.2 and 75.10 for this ratio)", INFERRED),
+    "voc/eln-r101-1_8": Published(75.10, "val505/miou", "search results: two pages that list the paper", INFERRED),
+    "voc/eln-r101-1_4": Published(76.6, "val505/miou", SEARCH, INFERRED),
     "cityscapes/eln-r50-1_8": Published(70.33, "val/miou", SEARCH),
     "cityscapes/eln-r50-1_4": Published(73.52, "val/miou", SEARCH),
 }
@@ -64,7 +65,7 @@ def set_up(
     label_space: str,
     depth: int,
     streams: tuple[StreamSpec, StreamSpec],
-    evaluation: EvaluationSpec,
+    evaluations: tuple[EvaluationSpec, ...],
     phases: tuple[int, int],
     presets: dict[str, dict[str, Any]],
 ) -> SetUp:
@@ -76,7 +77,7 @@ def set_up(
         optimizer=OptimizerSpec("adamw", lr=1e-4, weight_decay=1e-5, rules=(Rule("encoder", lr_mult=0.1),)),
         schedule=ScheduleSpec("constant"),
         train=TrainConfig(iterations=500 * EPOCH, evaluate_every=10 * EPOCH, checkpoint_every=10 * EPOCH),
-        evaluations=(evaluation,),
+        evaluations=evaluations,
         pretrain=phases[0] * EPOCH,
         judge=phases[1] * EPOCH,
         host={"official": True},
@@ -86,15 +87,20 @@ def set_up(
     )
 
 
-def small_presets(size: str, crop: tuple[int, int]) -> dict[str, dict[str, Any]]:
-    """``quick`` and ``laptop`` for a machine without a GPU; ``size`` is the transform that fixes the training size."""
+def small_presets(size: str, crop: tuple[int, int], scored: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """``quick`` and ``laptop`` for a machine without a GPU.
+
+    ``size`` is the transform that fixes the training size, ``scored`` the names of the evaluations.
+    """
     small: dict[str, Any] = {"network.weights": None, "network.decoder.channels": 64}
     small |= {f"streams.{name}.sample_transforms.{size}.size": crop for name in ("labelled", "unlabelled")}
     small |= {f"streams.{name}.batch_size": 2 for name in ("labelled", "unlabelled")}
     small |= {f"streams.{name}.workers": 0 for name in ("labelled", "unlabelled")}
-    small |= {"evaluations.val.batch_size": 1}
-    quick = {**small, "train.iterations": 3, "train.log_every": 1, "evaluations.val.dataset.limit": 2}
-    laptop = {**small, "train.iterations": 120, "evaluations.val.dataset.limit": 20}
+    small |= {f"evaluations.{name}.batch_size": 1 for name in scored}
+    quick = {**small, "train.iterations": 3, "train.log_every": 1}
+    quick |= {f"evaluations.{name}.dataset.limit": 2 for name in scored}
+    laptop = {**small, "train.iterations": 120}
+    laptop |= {f"evaluations.{name}.dataset.limit": 20 for name in scored}
     return {"quick": quick, "laptop": laptop}
 
 
@@ -114,11 +120,12 @@ def voc(depth: int, denominator: int) -> SetUp:
         )
     )
     val = EvaluationSpec("val", DatasetSpec("voc2012", split="val"), batch_size=4, transforms=(resize,))
-    presets = small_presets("resize", (97, 97))
+    official = replace(val, name="val505", label_size=VOC_SIZE)
+    presets = small_presets("resize", (97, 97), ("val", "val505"))
     for preset in presets.values():
-        preset["evaluations.val.transforms.resize.size"] = (97, 97)
+        preset |= {f"evaluations.{name}.transforms.resize.size": (97, 97) for name in ("val", "val505")}
     presets["quick"] |= {f"streams.{name}.dataset.limit": 4 for name in ("labelled", "unlabelled")}
-    return set_up("voc21", depth, (labelled, unlabelled), val, (70, 50), presets)
+    return set_up("voc21", depth, (labelled, unlabelled), (val, official), (70, 50), presets)
 
 
 def cityscapes(depth: int, denominator: int) -> SetUp:
@@ -136,11 +143,11 @@ def cityscapes(depth: int, denominator: int) -> SetUp:
         for name in ("labelled", "unlabelled")
     )
     val = EvaluationSpec("val", DatasetSpec("cityscapes", split="val"), batch_size=4)
-    presets = small_presets("crop", (96, 128))
+    presets = small_presets("crop", (96, 128), ("val",))
     for name in ("labelled", "unlabelled"):
         quick = {"dataset.limit": 16, "sampler.cover_classes": False}
         presets["quick"] |= {f"streams.{name}.{key}": value for key, value in quick.items()}
-    return set_up("cityscapes19", depth, (labelled, unlabelled), val, (100, 58), presets)
+    return set_up("cityscapes19", depth, (labelled, unlabelled), (val,), (100, 58), presets)
 
 
 for _depth, _denominator in ((50, 20), (50, 8), (50, 4), (101, 20), (101, 8), (101, 4)):
