@@ -19,6 +19,7 @@ class Comparison:
         seeds: of every recipe; effects are paired over them.
         what: what the numbers are, in a sentence or two for the record.
         metric: "evaluation/key" that is compared, higher is better.
+        also: further ones.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Comparison:
     seeds: tuple[int, ...]
     what: str
     metric: str = "target/miou"
+    also: tuple[str, ...] = ()
 
 
 COMPARISONS: Registry[Comparison] = Registry("comparison")
