@@ -122,6 +122,30 @@ def test_the_control_is_told_apart_from_the_adversary():
     assert max(others) < gain
 
 
+@pytest.mark.parametrize(
+    ("recipe", "baseline", "sentence"),
+    [
+        ("self-training", "source-only", "naive self-training ends {below} points below source-only"),
+        ("self-training-mix", "source-only", "ClassMix turns the sign ({gain} over source-only)"),
+        ("dacs-rcs", "dacs-rcs-no-warmup", "the warm-up gives {gain}"),
+        ("dacs-rcs-pretrained", "dacs-rcs", "an encoder pretrained on things {gain}"),
+        ("daformer", "dacs-rcs-pretrained", "on top of that encoder, {gain}: no help"),
+        ("mic", "mic-no-holes", "MIC's holes are worth {gain}"),
+        ("mic", "dacs-rcs", "MIC stays {below} below DACS"),
+    ],
+)
+def test_what_the_readme_says_of_self_training_is_in_the_record(recipe, baseline, sentence):
+    kept = json.loads((ROOT / "benchmarks" / "results" / "streets-self-training.json").read_text())
+    scores = {
+        g["recipe"]: dict(zip(g["seeds"], g["ours"]["target/miou"]["values"], strict=True)) for g in kept["groups"]
+    }
+    one, other = (scores[f"streets/{name}"] for name in (recipe, baseline))
+    gains = [one[seed] - other[seed] for seed in one.keys() & other.keys()]
+    gain = sum(gains) / len(gains)
+    assert len(gains) >= 3
+    assert sentence.format(gain=f"{gain:+.1f}", below=f"{-gain:.1f}") in " ".join(README.split())
+
+
 def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():
     sweep = load_sweep(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")
     assert sensitivity_sentence(sweep) in README
