@@ -101,6 +101,7 @@ def test_results_in_the_readme_are_those_of_the_committed_records(record):
         ("streets-adversarial.json", "streets/adversarial-control"),
         ("camvid-adversarial.json", "camvid-day2dusk/adversarial-control"),
         ("streets-self-training.json", "streets/jitter"),
+        ("streets-eln.json", "streets/control-1_8"),
     ],
 )
 def test_effects_in_the_readme_are_those_of_the_committed_records(record, control):
@@ -144,6 +145,24 @@ def test_what_the_readme_says_of_self_training_is_in_the_record(recipe, baseline
     gain = sum(gains) / len(gains)
     assert len(gains) >= 3
     assert sentence.format(gain=f"{gain:+.1f}", below=f"{-gain:.1f}") in " ".join(README.split())
+
+
+def test_what_the_readme_says_of_eln_is_in_the_record():
+    kept = json.loads((ROOT / "benchmarks" / "results" / "streets-eln.json").read_text())
+    effects = {(e["recipe"], e["baseline"], e["metric"]): e["mean"] for e in kept["effects"]}
+
+    def gain(recipe, baseline):
+        return effects[f"streets/{recipe}-1_8", f"streets/{baseline}-1_8", "val/miou"]
+
+    said = " ".join(README.split())
+    assert max(gain(recipe, "control") for recipe in ("threshold", "s-ecn", "eln")) < 0
+    assert "no use of the unlabelled images beats training on the labels for as long" in said
+    assert f"a confidence threshold of 0.9 are {abs(gain('eln', 'threshold')):.1f} points apart" in said
+    assert f"lies {gain('eln', 'threshold') - gain('s-ecn', 'threshold'):.1f} below ELN" in said
+    found = {group["recipe"].split("/")[1]: group["ours"]["localization/f1"]["mean"] for group in kept["groups"]}
+    assert found["eln-1_8"] < min(found["control-1_8"], found["threshold-1_8"])
+    names = {"control": "control", "threshold": "threshold", "ELN": "eln", "s-ECN": "s-ecn"}
+    assert ", ".join(f"{title} {found[f'{name}-1_8']:.1f}" for title, name in names.items()) in said
 
 
 def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():

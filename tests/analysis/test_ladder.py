@@ -22,6 +22,10 @@ def test_scores_by_seed_and_none_for_what_is_not_there():
     assert seed_scores(RECORD, "two") == {2: 15.0, 0: 11.0, 7: 99.0}
     assert seed_scores(RECORD, "two", "source/miou") == {}
     assert seed_scores(RECORD, "four") == {}
+    metrics = {"found/precision": 0.25}
+    kept = {**RECORD, "runs": [{"recipe": "two", "seed": 3, "metrics": metrics}, {"recipe": "one", "seed": 0}]}
+    assert seed_scores(kept, "two", "found/precision") == {3: 25.0}
+    assert seed_scores(kept, "one", "found/precision") == {}
 
 
 def test_common_seeds_are_paired():

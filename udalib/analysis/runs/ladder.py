@@ -9,10 +9,18 @@ from udalib.analysis.runs.comparison import effect_values
 
 
 def seed_scores(record: Mapping[str, Any], recipe: str, metric: str = "target/miou") -> dict[int, float]:
-    """Seed to score in percent of ``recipe`` in a record of ``benchmarks/effect.py``; empty if it holds none."""
+    """Seed to score in percent of ``recipe`` in a record of ``benchmarks/effect.py``; empty if it holds none.
+
+    Metrics that no table of the record shows are taken from its single runs, where it keeps them.
+    """
     found = (group for group in record["groups"] if group["recipe"] == recipe and metric in group["ours"])
     group = next(found, None)
-    return dict(zip(group["seeds"], group["ours"][metric]["values"], strict=True)) if group else {}
+    if group is not None:
+        return dict(zip(group["seeds"], group["ours"][metric]["values"], strict=True))
+    runs = {
+        run["seed"]: run.get("metrics", {}).get(metric) for run in record.get("runs", ()) if run["recipe"] == recipe
+    }
+    return {seed: 100 * float(value) for seed, value in sorted(runs.items()) if value is not None}
 
 
 def effect_between(
