@@ -96,13 +96,22 @@ class Curve(NamedTuple):
         thresholds: ascending.
         precision: of the pixels whose score exceeds the threshold (or, for "correct", does not).
         recall: share of the positive pixels among them.
+        f1: of both.
         average_precision: area under precision over recall, by steps; NaN if nothing is positive.
     """
 
     thresholds: Tensor
     precision: Tensor
     recall: Tensor
+    f1: Tensor
     average_precision: float
+
+    def best(self) -> tuple[float, float]:
+        """The threshold with the highest F1, and that F1; (NaN, NaN) where it is not defined anywhere."""
+        if bool(self.f1.isnan().all()):
+            return math.nan, math.nan
+        place = int(self.f1.nan_to_num(-1.0).argmax())
+        return float(self.thresholds[place]), float(self.f1[place])
 
 
 class ThresholdSweep:
@@ -145,12 +154,12 @@ class ThresholdSweep:
     def curve(self, positive: Positive = "wrong") -> Curve:
         """Precision and recall at each threshold."""
         counts = self.counts()
-        precision, recall, _ = localization_scores(counts, positive).unbind(1)
+        precision, recall, f1 = localization_scores(counts, positive).unbind(1)
         chosen = counts[:, :2] if positive == "wrong" else counts[:, 2:]
         order = chosen.sum(1).argsort()  # from few pixels to many
         steps = torch.cat([recall.new_zeros(1), recall[order]]).diff()
         area = float((steps * precision[order].nan_to_num(0.0)).sum())
-        return Curve(self.thresholds, precision, recall, math.nan if bool(recall.isnan().all()) else area)
+        return Curve(self.thresholds, precision, recall, f1, math.nan if bool(recall.isnan().all()) else area)
 
 
 def _check_shapes(first: Tensor, wrong: Tensor, valid: Tensor | None) -> None:

@@ -79,17 +79,14 @@ def _over_processes(found: ErrorLocalization, sweep: ThresholdSweep, fabric: Fab
 
 
 def _flat(scores: dict[str, Any], sweep: ThresholdSweep) -> dict[str, Any]:
-    curve, counts = sweep.curve(), sweep.counts()
-    f1 = 2 * curve.precision * curve.recall / (curve.precision + curve.recall)
-    best = f1.nan_to_num(-1.0).max()
-    defined = bool(curve.recall.isfinite().any())
-    rejected, valid = scores["rejected_share"], int(counts[0].sum())
+    curve = sweep.curve()
+    of_curve = {"average_precision": curve.average_precision, "best_f1": curve.best()[1]}
+    nothing_wrong = bool(curve.recall.isnan().all())
     return {
         **scores["wrong"]["per_image"],
         "class_f1": {positive: scores[positive]["per_image"]["f1"] for positive in POSITIVES},
         "overall_f1": scores["wrong"]["overall"]["f1"],
-        "average_precision": curve.average_precision if defined else None,
-        "best_f1": float(best) if defined and valid else None,
+        **(dict.fromkeys(of_curve) if nothing_wrong else of_curve),
         "wrong_share": scores["wrong_share"],
-        "rejected_share": rejected,
+        "rejected_share": scores["rejected_share"],
     }

@@ -67,7 +67,7 @@ def interpolated(recall: NDArray[np.float64], precision: NDArray[np.float64]) ->
 
 def _f1_over_cut(axes: Axes, index: int, judge: str, seeds: Sequence[JudgedImages]) -> None:
     curves = [each.curve(judge) for each in seeds]
-    lines = [(2 * c.precision * c.recall / (c.precision + c.recall)).nan_to_num(0.0).numpy() for c in curves]
+    lines = [c.f1.nan_to_num(0.0).numpy() for c in curves]
     cuts, style = curves[0].thresholds.numpy(), line_style(index)
     for line in lines:
         axes.plot(cuts, 100 * line, **{**style, "marker": None, "linewidth": 0.8 if len(lines) > 1 else 1.8})

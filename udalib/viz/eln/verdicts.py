@@ -14,7 +14,7 @@ from udalib.core.types import IGNORE_INDEX
 from udalib.metrics.error_localization import Curve, Positive, ThresholdSweep, localization_counts, localization_scores
 
 CUT = 0.5
-"""ELN rejects where its probability of "wrong" is at least this: its output is rounded."""
+"""ELN rejects above this probability of "wrong": its output is rounded (and rejects at it, where this keeps)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,4 @@ class JudgedImages:
 
     def best_cut(self, judge: str) -> tuple[float, float]:
         """The cut with the highest F1 of "wrong", which nobody knows without the truth, and that F1."""
-        curve = self.curve(judge)
-        f1 = 2 * curve.precision * curve.recall / (curve.precision + curve.recall)
-        best = int(f1.nan_to_num(0.0).argmax())
-        return float(curve.thresholds[best]), float(f1.nan_to_num(0.0)[best])
+        return self.curve(judge).best()
