@@ -11,7 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := udalib tests benchmarks notebooks docs
 
-# Huge pages for PyTorch's tensors where the system has them: the same numbers in less time.
+# Huge pages for PyTorch's tensors where the system has them: the same numbers with fewer page faults.
 FAST := THP_MEM_ALLOC_ENABLE=1
 # One thread a process unless the caller says otherwise: two OpenMP pools on busy cores fight each other.
 TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MPLBACKEND=Agg HF_HUB_OFFLINE=1 $(FAST)

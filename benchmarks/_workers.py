@@ -93,11 +93,11 @@ def start(task: Task, options: argparse.Namespace) -> Worker:
     words += ["--seeds", str(task.recipe.train.seed), "--device", options.device]
     words += ["--out", str(options.runs)] if options.runs else []
     words += ["--set", *task.overrides, "train.progress=no"]
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    one_thread |= {"THP_MEM_ALLOC_ENABLE": "1"}  # PyTorch's huge pages: same numbers, a quarter less time measured here
+    settings = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    settings |= {"THP_MEM_ALLOC_ENABLE": "1"}  # PyTorch's huge pages: the same numbers with fewer page faults
     output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
     process = subprocess.Popen(
-        words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **one_thread}, start_new_session=True
+        words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings}, start_new_session=True
     )
     return Worker(task, process, output)
 

@@ -60,8 +60,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.jobs < 1:
         parser.error(f"--jobs is {options.jobs}; give at least 1")
     chosen = get_comparison(options.set_name) if options.set_name else Comparison("", (), (), (0, 1, 2), "")
-    options.what, options.default_seeds = chosen.what, list(chosen.seeds)
-    options.default_metric = [chosen.metric, *chosen.also]
+    options.what, options.default_seeds, options.default_metric = chosen.what, list(chosen.seeds), list(chosen.metrics)
     options.metric = options.metric or options.default_metric
     usual = RESULTS / f"{options.set_name}.json" if options.set_name else Path("build/benchmarks/effect.json")
     options.out = options.out or usual

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from udalib.analysis.features import Atlas, Sampling, Stability, Tsne, collect, make_atlas, stability, write_record
 from udalib.core.files import atomic_path
@@ -17,11 +17,7 @@ def embed(
     layer: tuple[str, ...] = ("decoder",),
     out: Path = Path("embedding"),
     color: Literal["class", "domain", "error"] = "class",
-    classes: tuple[str, ...] = (),
-    per_class: int = 50,
-    minimum: int = 10,
-    cell: int | None = None,
-    purity: float = 1.0,
+    sampling: OmitArgPrefixes[Sampling] = Sampling(),  # noqa: B008 (immutable)
     images: int = 100,
     domains: tuple[str, ...] = ("source", "target"),
     perplexity: float = 30.0,
@@ -30,7 +26,6 @@ def embed(
     stable: bool = False,
     recipe: str | None = None,
     preset: str = "paper",
-    seed: int = 0,
     device: str = "auto",
 ) -> int:
     """Embed pixel features of runs in one t-SNE: figure.png, points.csv, and measures.json with what a picture hides.
@@ -40,11 +35,7 @@ def embed(
         layer: encoder.0, encoder.1, ..., decoder (what the classifier sees), logits, or any module's name.
         out: folder to write to.
         color: what colour stands for in the figure.
-        classes: names of classes; default: all with enough points.
-        per_class: points of each class in each domain, at most.
-        minimum: points that a class needs in each domain.
-        cell: side of a cell of one class, in pixels; default: a cell of the coarsest layer.
-        purity: least share of a cell that its class covers.
+        sampling: which points; its seed is also that of t-SNE.
         images: of each domain, at most.
         domains: names of the recipe's evaluations, the source first.
         perplexity: of t-SNE.
@@ -53,13 +44,11 @@ def embed(
         stable: embed the first run at half and double the perplexity too, with three seeds, and say what stays.
         recipe: of published weights.
         preset: of --recipe: quick, laptop or paper.
-        seed: of the drawn points and of t-SNE.
         device: auto, cpu, cuda, cuda:N or mps.
     """
-    sampling = Sampling(per_class, minimum, classes or None, cell, purity, seed)
     chosen = None if recipe is None else get_recipe(recipe, preset)
     found = collect(runs, layer, sampling, domains=domains, images=images, recipe=chosen, device=device)
-    settings = Tsne(perplexity, iterations, seed=seed)
+    settings = Tsne(perplexity, iterations, seed=sampling.seed)
     atlas = make_atlas(found, settings, how="separate" if separate else "shared")
     first = found.runs[0]
     stabilities = {each: stability(found.vectors[first, each], settings) for each in layer} if stable else {}

@@ -2,6 +2,7 @@
 
 from udalib.engine.config import TrainConfig
 from udalib.engine.evaluation.classification import ClassificationEvaluator
+from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
 from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.evaluation.segmentation import SegmentationEvaluator
 from udalib.engine.optim.build import OptimizerSpec, Rule, build_optimizer
@@ -17,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "ClassificationEvaluator",
     "Constant",
+    "ErrorLocalizationEvaluator",
     "NonFiniteError",
     "OptimizerSpec",
     "Poly",

@@ -100,12 +100,17 @@ def _pixels(x: Tensor, corner: Corner, window: int) -> Tensor:
 def _window_loss(sums: Tensor, member: Tensor) -> Tensor:
     """Loss of one window from its sums by pair of classes (C, C); ``member`` (N, C) as there."""
     count = member.sum(0)
+    loss = -torch.log(positive_share(sums)) / count.clamp(min=1)
+    present = count > 0
+    return torch.where(present, loss, 0.0).sum() / present.sum().clamp(min=1)
+
+
+def positive_share(sums: Tensor) -> Tensor:
+    """pos_c / (pos_c + neg_c) of each class, (C,), from the sums by pair of classes (C, C)."""
     own = sums.diagonal()
     positive = own.clamp(min=TINY)
     negative = (sums - torch.diag_embed(own)).sum(1).clamp(min=TINY)
-    loss = -torch.log(positive / (positive + negative)) / count.clamp(min=1)
-    present = count > 0
-    return torch.where(present, loss, 0.0).sum() / present.sum().clamp(min=1)
+    return positive / (positive + negative)
 
 
 def unit(vectors: Tensor) -> Tensor:

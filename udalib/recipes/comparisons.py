@@ -18,8 +18,7 @@ class Comparison:
         baselines: recipes that the rows are compared with; of two baselines the later is compared with the earlier.
         seeds: of every recipe; effects are paired over them.
         what: what the numbers are, in a sentence or two for the record.
-        metric: "evaluation/key" that is compared, higher is better.
-        also: further ones.
+        metrics: "evaluation/key" of what is compared, higher is better.
     """
 
     name: str
@@ -27,8 +26,7 @@ class Comparison:
     baselines: tuple[str, ...]
     seeds: tuple[int, ...]
     what: str
-    metric: str = "target/miou"
-    also: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("target/miou",)
 
 
 COMPARISONS: Registry[Comparison] = Registry("comparison")

@@ -84,6 +84,15 @@ def to_array(figure: Figure) -> NDArray[np.uint8]:
         return np.asarray(picture.convert("RGB"))
 
 
+def whole_percent(value: float) -> str:
+    """A percentage without decimals; what is above 0 and below 1 is not rounded away.
+
+    >>> whole_percent(0.2), whole_percent(41.7)
+    ('< 1', '42')
+    """
+    return "< 1" if 0 < value < 1 else f"{value:.0f}"
+
+
 def shorten(names: Sequence[str], length: int = 9) -> list[str]:
     """Cut long names for crowded axes: "traffic light" -> "t. light", then to ``length`` characters."""
     short = [name.replace("traffic ", "t. ") for name in names]

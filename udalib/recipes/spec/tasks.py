@@ -51,23 +51,27 @@ def _segmentation(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_c
     )
 
 
-def _classification(
-    dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool
-) -> ClassificationEvaluator:
-    transforms = [transform.build() for transform in spec.transforms]
-    return ClassificationEvaluator(dataset, space, spec.batch_size, transforms)
+def _whole_images(evaluator: Callable[..., Any]) -> Callable[[Any, LabelSpace, EvaluationSpec, bool], Any]:
+    """For a task that knows neither windows nor corners."""
 
+    def build(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool) -> Any:
+        return evaluator(dataset, space, spec.batch_size, [transform.build() for transform in spec.transforms])
 
-def _error_localization(
-    dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool
-) -> ErrorLocalizationEvaluator:
-    transforms = [transform.build() for transform in spec.transforms]
-    return ErrorLocalizationEvaluator(dataset, space, spec.batch_size, transforms)
+    return build
 
 
 TASKS.add("segmentation", Task("miou", "mIoU", "iou", "IoU by class", _segmentation))
-TASKS.add("classification", Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _classification))
+TASKS.add(
+    "classification",
+    Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _whole_images(ClassificationEvaluator)),
+)
 TASKS.add(
     "error_localization",
-    Task("f1", "F1 of wrong pixels", "class_f1", "F1 of wrong and of correct pixels", _error_localization),
+    Task(
+        "f1",
+        "F1 of wrong pixels",
+        "class_f1",
+        "F1 of wrong and of correct pixels",
+        _whole_images(ErrorLocalizationEvaluator),
+    ),
 )

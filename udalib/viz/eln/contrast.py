@@ -14,7 +14,7 @@ from torch import Tensor
 
 from udalib.core.errors import DataError
 from udalib.data.labels import LabelSpace
-from udalib.ops.contrastive import TINY, Corner, class_pair_sums, one_hot, unit
+from udalib.ops.contrastive import Corner, class_pair_sums, one_hot, positive_share, unit
 from udalib.viz.pictures.labels import colorize, to_hwc, write_names
 from udalib.viz.pictures.regions import hatch
 from udalib.viz.theme import COLORS, Picture, bar_style, new_figure, show_image, tidy
@@ -89,9 +89,7 @@ def view_contrast(
     anchors, others = (unit(x[part].flatten(1).T) for x in (teacher, student))
     member = one_hot(label[part[1:]].flatten(), num_classes, others.dtype)
     sums, count = class_pair_sums(anchors, others, member, temperature, len(others)), member.sum(0)
-    positive = sums.diagonal().clamp(min=TINY)
-    negative = (sums.sum(1) - sums.diagonal()).clamp(min=TINY)
-    share = torch.where(count > 0, positive / (positive + negative), torch.nan)
+    share = torch.where(count > 0, positive_share(sums), torch.nan)
     chosen = anchors[member[:, class_id] > 0]
     near = torch.exp(chosen @ others.T / temperature).mean(0).view(window, window)
     return ContrastView(corner, window, label, class_id, near, count, share, -share.log() / count)

@@ -16,7 +16,7 @@ from torch import Tensor
 from udalib.core.errors import ConfigError
 from udalib.core.seeding import torch_generator
 from udalib.ops.error_localization import gated_sum, gates_open
-from udalib.viz.theme import COLORS, Picture, line_style, new_figure, tidy
+from udalib.viz.theme import COLORS, Picture, line_style, new_figure, tidy, whole_percent
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def gates_figure(run: GateRun, *, start: int = 0, title: str = "") -> Picture:
     _losses(axes[0], run, steps)
     for k in range(len(run.alphas)):
         _bar(axes[1], k, run.opened[:, k], steps)
-    shares = [f"aux {k}: {_percent(100 * run.opened[:, k].mean())} %" for k in range(len(run.alphas))]
+    shares = [f"aux {k}: {whole_percent(100 * run.opened[:, k].mean())} %" for k in range(len(run.alphas))]
     axes[1].set_yticks(range(len(shares)), shares, fontsize=9)
     axes[1].set(ylim=(len(shares) - 0.4, -0.6), xlabel="iteration")
     axes[1].set_title(
@@ -154,7 +154,3 @@ def _bar(axes: Axes, k: int, opened: NDArray[np.bool_], steps: NDArray[np.int64]
     spans = zip(np.flatnonzero(padded == 1), np.flatnonzero(padded == -1), strict=True)
     bars = [(float(steps[0] + first - 0.5), float(last - first)) for first, last in spans]
     axes.broken_barh(bars, (k - 0.3, 0.6), facecolors=COLORS[k], edgecolors="none")
-
-
-def _percent(value: float) -> str:
-    return "< 1" if 0 < value < 1 else f"{value:.0f}"

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from udalib.viz.pictures.labels import to_numpy
 from udalib.viz.pictures.regions import hatch
-from udalib.viz.theme import show_image
+from udalib.viz.theme import show_image, whole_percent
 
 GROUPS = (
     ("right, kept", "#F2F2F2", ""),
@@ -37,10 +37,6 @@ def group_patches(rejected: Any, wrong: Any, valid: Any) -> list[Patch]:
     group = (dropped + 2 * false)[known]
     shares = 100 * np.bincount(group, minlength=len(GROUPS)) / max(group.size, 1)
     return [
-        Patch(label=f"{name}: {_percent(share)} %", facecolor=color, hatch=mark, edgecolor="#888888")
+        Patch(label=f"{name}: {whole_percent(share)} %", facecolor=color, hatch=mark, edgecolor="#888888")
         for (name, color, mark), share in zip(GROUPS, shares, strict=True)
     ]
-
-
-def _percent(value: float) -> str:
-    return "< 1" if 0 < value < 1 else f"{value:.0f}"

@@ -18,7 +18,7 @@ from udalib.viz.self_training.calibration import (
     kept_and_precision,
     reliability,
 )
-from udalib.viz.theme import Picture, bar_style, line_style, new_figure, tidy
+from udalib.viz.theme import Picture, bar_style, line_style, new_figure, tidy, whole_percent
 
 TICKS = (0.0, 0.5, 0.9, 0.968, 0.99, 0.999)
 GRID: Floats = 1 - 10 ** -np.linspace(0, 3, 46)
@@ -81,7 +81,7 @@ def _reliability_panel(axes: Axes, result: Reliability) -> None:
     axes.plot([0, 100], [0, 100], color="#555555", linestyle="--", linewidth=1, label="confidence = accuracy")
     shares = 100 * result.pixels / result.pixels.sum()
     for x, share, right in zip(middles, shares, 100 * np.nan_to_num(result.accuracy), strict=True):
-        axes.text(x, right + 1.5, f"{_percent(share)} %" if share else "", ha="center", va="bottom", fontsize=7)
+        axes.text(x, right + 1.5, f"{whole_percent(share)} %" if share else "", ha="center", va="bottom", fontsize=7)
     axes.set(xlim=(0, 100), ylim=(0, 118), xlabel="confidence, %", ylabel="accuracy, %", yticks=range(0, 101, 20))
     axes.set_title(f"calibration error (ECE) {100 * result.ece:.1f} %; on bars: share of pixels", fontsize=10)
     axes.legend(fontsize=7, loc="upper left")
@@ -99,14 +99,10 @@ def _class_panel(axes: Axes, output: TeacherOutput, space: LabelSpace, threshold
         axes.barh(heights, bar, height=0.4, label=name, **bar_style(series))
         for c, height, value in zip(rows, heights, values[rows], strict=True):
             missing = ("never predicted", "none kept" if np.isfinite(kept[c]) else "")
-            text = _percent(100 * value) if np.isfinite(value) else missing[series]
+            text = whole_percent(100 * value) if np.isfinite(value) else missing[series]
             axes.text(100 * np.nan_to_num(value) + 1, height, text, va="center", fontsize=6.5)
     axes.set_yticks(places, [space.names[c] for c in rows], fontsize=8)
     axes.set(xlim=(0, 112), ylim=(len(rows) - 0.5, -0.5), xlabel="percent")
     axes.set_title("by predicted class", fontsize=10)
     axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
     tidy(axes, grid="x")
-
-
-def _percent(value: float) -> str:
-    return "< 1" if 0 < value < 1 else f"{value:.0f}"
