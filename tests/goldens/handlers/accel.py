@@ -12,6 +12,7 @@ from subsample import subsample
 
 from udalib.models.accel import AccelDecoder
 from udalib.models.clip_network import ClipNetwork, ClipScores
+from udalib.models.deeplab_v2 import DeepLabV2Decoder
 from udalib.models.encoders.resnet import resnet101_caffe_d8
 
 DEPTHS = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101, (3, 8, 36, 3): 152}
@@ -22,7 +23,9 @@ TOLERANCE = relmax(1e-4)  # float32 here and there, another order of sums
 def accel(case: Case) -> Iterator[Check]:
     config = case.config
     encoder = resnet101_caffe_d8(depth=DEPTHS[tuple(config["layers"])])
-    network = ClipNetwork(encoder, AccelDecoder(encoder.channels, config["K"]), NORMALISED, align_corners=True)
+    teacher = any(name.startswith("layer6.") for name, _, _ in case.params)
+    decoder = (DeepLabV2Decoder if teacher else AccelDecoder)(encoder.channels, config["K"])
+    network = ClipNetwork(encoder, decoder, NORMALISED, align_corners=True)
     view = official_view(network)
     view.add_module("sf_layer", network.sf_layer)
     case.fill(view)
@@ -30,13 +33,12 @@ def accel(case: Case) -> Iterator[Check]:
     frames = torch.stack([case.tensor("kf"), case.tensor("cf")], 1)
     with torch.inference_mode():
         plain = network.forward_clip(frames, case.tensor("flow"), official=True)
-        mixed = network.forward_clip(
-            frames, case.tensor("flow"), size=config["fusio_hw"], still=case.tensor("mask_longtail"), official=True
-        )
-        assert isinstance(network.decoder, AccelDecoder)
-        feature = network.decoder.layer7.feature(plain.features[-1])
-    got = {"plain_cf_feat": feature, "plain_cf4": plain.features[-1]}
-    got |= named("plain", plain) | named("fusio", mixed)
+        got = {"plain_cf4": plain.features[-1], **named("plain", plain)}
+        if isinstance(decoder, AccelDecoder):
+            got["plain_cf_feat"] = decoder.layer7.feature(plain.features[-1])
+        if "fusio_hw" in config:
+            options = {"size": config["fusio_hw"], "still": case.tensor("mask_longtail"), "official": True}
+            got |= named("fusio", network.forward_clip(frames, case.tensor("flow"), **options))
     for name, value in got.items():
         if name in case.outputs:
             yield Check(name, subsample(case, name, value), case.outputs[name], TOLERANCE)
