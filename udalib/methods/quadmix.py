@@ -30,8 +30,9 @@ from udalib.ops.quad_mixing import Patches, QuadMixed, quad_mix
 BATCH_WISE = "templates come from the samples that this process, or the micro-batch before, saw last"
 
 
+@METHODS.register("quadmix-dacs")
 class QuadMixing(SelfTraining):
-    """What QuadMix adds to a self-training: its mixed pass. Put it before the host among the bases.
+    """What QuadMix adds to a self-training: its mixed pass. Put it before the host among the bases; alone, it is DACS.
 
     Where the host mixes once, a source and a target template of the last iteration are pasted into the source images
     (giving T to (S to S)) and into the target images (S, then T to T), patches of rare classes on top; both are learned
@@ -59,8 +60,13 @@ class QuadMixing(SelfTraining):
             their ranges; in a step: streams of unlike numbers or sizes.
     """
 
+    title: ClassVar[str] = "QuadMix (DACS)"
     batch_wise = BATCH_WISE
     phases = ("quad_from",)
+    #: whether patches of rare classes lie over the target template (images) or under it (clips)
+    patches_on_top: ClassVar[bool] = True
+    #: whether ``official`` gives each path patches of its own
+    own_patches: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -98,17 +104,39 @@ class QuadMixing(SelfTraining):
         clips = (as_clip(source), as_clip(target))
         assert target.confidence is not None
         valid = (target.confidence >= self.template_confidence)[:, None]
-        rare = None if self.rare_stream is None else batches[self.rare_stream]
-        stored = self.stored(*clips, valid)
-        if stored is None or iteration < self.quad_from:
-            logs = super().learn_mixed(source, target, batches, iteration)
-        else:
-            templates = self.mixer.templates(stored, self.runtime.draws("quad/classes", iteration, len(source.image)))
-            patches = self.patches(rare, len(source.image), iteration)
-            mixed = quad_mix(*clips, *templates, patches, paths=self.paths, official=self.official)
-            logs = self.learn_quad(mixed, iteration)
+        mixed = self.quad_mixed(*clips, valid, batches, iteration)
         self.bank.store(*clips, valid)
-        return logs
+        if mixed is None:
+            return super().learn_mixed(source, target, batches, iteration)
+        return self.learn_quad(mixed, iteration)
+
+    def quad_mixed(
+        self, source: Clip, target: Clip, valid: Tensor, batches: Mapping[str, Batch], iteration: int
+    ) -> QuadMixed | None:
+        """Source and target clips mixed along the four paths; None before ``quad_from`` and while a bank is empty.
+
+        Args:
+            source, target: of one length and size, with labels and pseudo labels.
+            valid: which pseudo labels are sure enough for a template, bool (B, T, H, W).
+            batches: of which the stream of rare classes is read.
+            iteration: of the step.
+        """
+        samples = len(source.frames)
+        rare = None if self.rare_stream is None else batches[self.rare_stream]
+        stored = self.stored(source, target, valid)
+        if stored is None or iteration < self.quad_from:
+            return None
+        templates = self.mixer.templates(stored, self.runtime.draws("quad/classes", iteration, samples))
+        patches = self.patches(rare, samples, iteration)
+        return quad_mix(
+            source,
+            target,
+            *templates,
+            patches,
+            paths=self.paths,
+            patches_on_top=self.patches_on_top,
+            official=self.official,
+        )
 
     def stored(self, source: Clip, target: Clip, valid: Tensor) -> tuple[Clip, Clip, Tensor] | None:
         """Clips that templates are cut from; None while there are none that fit."""
@@ -119,11 +147,11 @@ class QuadMixing(SelfTraining):
     def patches(
         self, batch: Batch | None, samples: int, iteration: int
     ) -> tuple[Patches, Patches] | tuple[None, None]:
-        """Patches for the source and for the target images (step 5): the same, unless ``official``."""
+        """Patches for the source and for the target images (step 5): the same, unless ``official`` for images."""
         if batch is None:
             return None, None
         found = self.mixer.patches(batch, samples, self.runtime.draws("quad/rare", iteration, samples))
-        if not self.official:
+        if not (self.official and self.own_patches):
             return found, found
         number = found.classes.shape[1]
         if number % 2:

@@ -14,12 +14,14 @@ AUXILIARY, MMD = 0.1, 0.01
 """Published weights of the auxiliary outputs and of the discrepancy."""
 
 
-def clip_cross_entropy(scores: Tensor, label: Tensor, align_corners: bool = True) -> Tensor:
+def clip_cross_entropy(
+    scores: Tensor, label: Tensor, weight: Tensor | None = None, align_corners: bool = True
+) -> Tensor:
     """Mean cross-entropy of the labelled pixels of ``label`` (B, H, W), ``scores`` (B, C, h, w) enlarged to it.
 
-    Without a labelled pixel it is 0, where the published code gives NaN.
+    ``weight`` (B, H, W) multiplies each pixel's and leaves the divisor, the number of labelled pixels. Without a labelled pixel it is 0, where the published code gives NaN.
     """
-    return cross_entropy(resize(scores, label.shape[-2:], align_corners), label)
+    return cross_entropy(resize(scores, label.shape[-2:], align_corners), label, weight)
 
 
 def centroid_discrepancy(
@@ -65,7 +67,7 @@ def video_losses(
         "trg_aux": ("trg_aux", "pseudo_trg_aux"),
     }
     terms = {
-        name: clip_cross_entropy(scores[score], labels[label], align_corners) for name, (score, label) in pairs.items()
+        name: clip_cross_entropy(scores[score], labels[label], None, align_corners) for name, (score, label) in pairs.items()
     }
     targets = (scores["trg"], scores["da"])
     return {**terms, "mmd": centroid_discrepancy(scores["src"], labels["label_src"], targets, trust)}
