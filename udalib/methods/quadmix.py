@@ -48,6 +48,7 @@ class QuadMixing(SelfTraining):
         rare_stream: stream of labelled source images that show rare classes, N for each source image; None: no patches.
         rare_classes: ids of the patches, see :class:`udalib.methods.shared.quad_mixer.QuadMixer`.
         rare_pixels: pixels of its class that a patch must exceed.
+        template_rare: source templates show every rare class as well (published for clips).
         feature_mix: share of the other mixed image's features where both show the same paste; 0: none.
         official: of the host, and: what is kept out of a target template are positions, not classes; 255 can be drawn
             as a class; each path has patches of its own, so that N must be even; no features are mixed. The article
@@ -82,6 +83,7 @@ class QuadMixing(SelfTraining):
         rare_stream: str | None = None,
         rare_classes: tuple[int, ...] = (),
         rare_pixels: int = 50,
+        template_rare: bool = False,
         feature_mix: float = 0.3,
         **host: Any,
     ) -> None:
@@ -93,7 +95,7 @@ class QuadMixing(SelfTraining):
         self.quad_from, self.paths, self.templates = quad_from, paths_of(paths), templates
         self.template_confidence, self.rare_stream = template_confidence, rare_stream
         self.mixer = QuadMixer(
-            template_classes, template_classes, tuple(rare_classes), rare_pixels, official=self.official
+            template_classes, template_classes, tuple(rare_classes), rare_pixels, template_rare, self.official
         )
         self.feature_weight = 0.0 if self.official else feature_mix
         self.bank = TemplateBank()

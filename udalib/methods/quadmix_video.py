@@ -57,6 +57,7 @@ class QuadMixVideo(QuadMixing):
         flow_guidance: carry labels from the previous frame along the flow; without, the labeller labels the frame
             itself (an ablation).
         mirror: mirror half of the frames that are labelled (step 5).
+        second_pair: score d with a as well, where clips have three frames, for centroids from two temporal pairs.
         temporal_trust: weight of the two temporal pairs, see :func:`udalib.ops.centroids.temporal_weights`.
         window_rows: least and largest top row of the window that is cut from larger source clips (step 9).
         official: of :class:`QuadMixing`, and: u keeps its sign where a frame is mirrored, and the flow that carries
@@ -90,6 +91,7 @@ class QuadMixVideo(QuadMixing):
         match_colors: bool = True,
         flow_guidance: bool = True,
         mirror: bool = True,
+        second_pair: bool = True,
         temporal_trust: Trust = "sure",
         window_rows: tuple[int, int] | None = None,
         **host: Any,
@@ -102,6 +104,7 @@ class QuadMixVideo(QuadMixing):
         self.frozen_until, self.match_colors, self.window_rows = frozen_until, match_colors, window_rows
         self.weights = weights_of(lambda_target, lambda_aux, lambda_mmd)
         self.trust: Trust = "equal" if self.official else temporal_trust
+        self.second_pair = second_pair
         self.labeller = Labeller(guided=flow_guidance, mirror=mirror, official=self.official)
 
     @property
@@ -208,7 +211,7 @@ class QuadMixVideo(QuadMixing):
         scores = self.run(strong)
         weight = nearest(strong.weight, carried.low[0].shape[-2:])
         losses = self.terms(scores, carried.low, weight, ("trg", "trg_aux"))
-        if frames.shape[1] < 3:
+        if frames.shape[1] < 3 or not self.second_pair:
             return Seen(losses, (scores.fused[0],))
         earlier = compose_flows(flow[:, -1], flow[:, -2])
         second = self.student.forward_clip(frames[:, [-3, -1]], earlier, official=self.official)
