@@ -23,12 +23,13 @@ def match_histograms(images: Tensor, reference: Tensor) -> Tensor:
     >>> match_histograms(torch.tensor([[[[0.0, 1.0]]]]), torch.tensor([[[[5.0, 7.0]]]])).flatten().tolist()
     [5.0, 7.0]
     """
-    values, wanted = images.detach().flatten(2), reference.detach().flatten(2).sort(-1).values
+    values = images.detach().flatten(2).contiguous()
+    wanted = reference.detach().flatten(2).contiguous().sort(-1).values
     count, reference_count = values.shape[-1], wanted.shape[-1]
     own = values.sort(-1).values
     # Quantiles as whole numbers, so that equal ones compare as equal: c / n <= d / m as c * m <= d * n.
-    quantile = torch.searchsorted(own, values.contiguous(), right=True) * reference_count
-    steps = torch.searchsorted(wanted, wanted.contiguous(), right=True) * count
+    quantile = torch.searchsorted(own, values, right=True) * reference_count
+    steps = torch.searchsorted(wanted, wanted, right=True) * count
     above = torch.searchsorted(steps, quantile, right=True)
     low, high = (above - 1).clamp(min=0), above.clamp(max=reference_count - 1)
     start, end = steps.gather(-1, low), steps.gather(-1, high)

@@ -74,8 +74,9 @@ class LucasKanade:
 
 def _box(x: Tensor, radius: int) -> Tensor:
     """Mean over a square window; near the border, over its part inside."""
-    side = 2 * radius + 1
-    return F.avg_pool2d(x, side, stride=1, padding=radius, count_include_pad=False)
+    side, margin = 2 * radius + 1, radius
+    rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(margin, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, margin), count_include_pad=False)
 
 
 def _grey(images: Tensor) -> Tensor:
