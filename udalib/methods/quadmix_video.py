@@ -148,7 +148,10 @@ class QuadMixVideo(QuadMixing):
         """Unweighted cross-entropy of main and, where there is one, auxiliary scores, each with its label."""
         pairs = zip(names, scores.fused, labels, strict=False)
         corners = self.network.align_corners
-        return {name: clip_cross_entropy(each, label, weight, corners) for name, each, label in pairs}
+        return {
+            name: clip_cross_entropy(each, label, nearest(weight, label.shape[-2:]), corners)
+            for name, each, label in pairs
+        }
 
     def label_target_clip(self, target: Batch, iteration: int) -> CarriedLabels:
         """Pseudo labels of frames d and c (steps 5, 10 and 11), by the labeller, whose weights do not move here."""
@@ -209,8 +212,7 @@ class QuadMixVideo(QuadMixing):
     def look_at_target(self, frames: Tensor, flow: Tensor, strong: Clip, carried: CarriedLabels) -> Seen:
         """Passes 3 and 4 (step 14): strong d with c learns the labels; plain d with a gives a second pair."""
         scores = self.run(strong)
-        weight = nearest(strong.weight, carried.low[0].shape[-2:])
-        losses = self.terms(scores, carried.low, weight, ("trg", "trg_aux"))
+        losses = self.terms(scores, carried.low, strong.weight, ("trg", "trg_aux"))
         if frames.shape[1] < 3 or not self.second_pair:
             return Seen(losses, (scores.fused[0],))
         earlier = compose_flows(flow[:, -1], flow[:, -2])

@@ -11,6 +11,8 @@ from torch import Tensor
 def nearest(label: Tensor, size: Sequence[int]) -> Tensor:
     """A label (B, H, W) resized to ``size`` = (h, w): the pixel floor(i * in / out), torch's "nearest"; own type."""
     height, width = size
+    if label.shape[-2:] == (height, width):
+        return label
     return F.interpolate(label[:, None].float(), (height, width), mode="nearest")[:, 0].to(label.dtype)
 
 

@@ -21,7 +21,8 @@ VALID = "target_valid"
 class TemplateBank(nn.Module):
     """Source and target clips of the last iteration as buffers, so that a resumed run pastes what an unbroken one does.
 
-    Each process, and each micro-batch, keeps its own samples. A bank is empty until the first :meth:`store`.
+    Each process, and each micro-batch, keeps its own samples; where the processes share their buffers (to evaluate, to
+    save), all go on with the first one's. A bank is empty until the first :meth:`store`.
     """
 
     def __init__(self) -> None:
