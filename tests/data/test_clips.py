@@ -84,7 +84,9 @@ def test_a_listed_frame_comes_with_those_before_it(tmp_path, write):
     clips = previous(tmp_path, write)
     clip = clips[0]
     assert clip["frame_names"] == ["a_00008", "a_00009", "a_00010"]
-    assert torch.equal(clip["frames"], torch.stack([read_image(tmp_path / f"img/train/a/{n}.png") for n in clip["frame_names"]]))
+    assert torch.equal(
+        clip["frames"], torch.stack([read_image(tmp_path / f"img/train/a/{n}.png") for n in clip["frame_names"]])
+    )
     assert torch.equal(clip["image"], clip["frames"][-1])
     assert clip["label"].unique().tolist() == [10]
     assert "frame_labels" not in clip

@@ -42,7 +42,17 @@ def test_there_and_back(name):
 
 
 @pytest.mark.parametrize(
-    "src", ["cityscapes_ids", "gta5_ids", "synthia_ids", "mapillary_v1.2_ids", "camvid_ids", "viper_ids", "synthia_seq_ids", *SPACES]
+    "src",
+    [
+        "cityscapes_ids",
+        "gta5_ids",
+        "synthia_ids",
+        "mapillary_v1.2_ids",
+        "camvid_ids",
+        "viper_ids",
+        "synthia_seq_ids",
+        *SPACES,
+    ],
 )
 @pytest.mark.parametrize("dst", ["cityscapes19", "cityscapes16", "cityscapes13", "cityscapes7", "camvid11"])
 def test_maps_reach_only_classes_of_their_target(src, dst):
@@ -118,7 +128,24 @@ def test_the_class_lists_of_the_video_settings():
     names = "road sidewalk building fence pole light sign vegetation sky person rider car"
     assert [name.split()[-1] for name in label_space("synthia12").names] == names.split()
     assert label_space("synthia12").subset("synthia11") == (0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11)
-    ids = {7: 0, 8: 1, 11: 2, 13: 3, 19: 4, 20: 5, 21: 6, 22: 7, 23: 8, 24: 9, 25: 9, 26: 10, 27: 11, 28: 12, 32: 13, 33: 14}
+    ids = {
+        7: 0,
+        8: 1,
+        11: 2,
+        13: 3,
+        19: 4,
+        20: 5,
+        21: 6,
+        22: 7,
+        23: 8,
+        24: 9,
+        25: 9,
+        26: 10,
+        27: 11,
+        28: 12,
+        32: 13,
+        33: 14,
+    }
     table = mapping("cityscapes_ids", "viper15")
     assert {raw: int(table[raw]) for raw in range(34) if table[raw] != 255} == ids
     ids = {7: 0, 8: 1, 11: 2, 13: 3, 17: 4, 19: 5, 20: 6, 21: 7, 23: 8, 24: 9, 25: 10, 26: 11}

@@ -104,7 +104,9 @@ def test_bad_clips():
 def test_the_metric_counts_visible_pixels_alone():
     measure = TemporalConsistency(3)
     assert measure.scores("abc")["temporal_consistency"] is None
-    measure.update(torch.tensor([[0, 0, 1, 2]]), torch.tensor([[0, 1, 1, 0]]), torch.tensor([[True, True, True, False]]))
+    measure.update(
+        torch.tensor([[0, 0, 1, 2]]), torch.tensor([[0, 1, 1, 0]]), torch.tensor([[True, True, True, False]])
+    )
     scores = measure.scores("abc")
     assert scores["temporal_agreement"] == pytest.approx(2 / 3)
     assert scores["class_consistency"] == {"a": 0.5, "b": 0.5, "c": None}

@@ -97,7 +97,9 @@ def test_what_is_refused():
     assert isinstance(both.encoder, StreetsEncoder)
 
 
-@pytest.mark.parametrize(("size", "scores"), [((512, 1024), (65, 129)), ((720, 1280), (91, 161)), ((640, 1280), (81, 161))])
+@pytest.mark.parametrize(
+    ("size", "scores"), [((512, 1024), (65, 129)), ((720, 1280), (91, 161)), ((640, 1280), (81, 161))]
+)
 def test_published_sizes(size, scores):
     with shapes_only():
         net = create_network("accel_resnet101", num_classes=12)
@@ -109,7 +111,10 @@ def test_published_names_load_and_a_teacher_s_file_leaves_layer7():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         student, teacher = (create_network(f"accel_resnet101{end}", num_classes=3) for end in ("", "_teacher"))
-    state = {key.split(".", 1)[1] if key.startswith(("encoder.", "decoder.")) else key: value for key, value in student.state_dict().items()}
+    state = {
+        key.split(".", 1)[1] if key.startswith(("encoder.", "decoder.")) else key: value
+        for key, value in student.state_dict().items()
+    }
     assert {"layer7.head.1.weight", "layer7.conv2d_list.0.bias", "sf_layer.weight", "conv1.weight"} <= state.keys()
     assert load_published(student, state, strict=True).complete
     names = {key.split(".", 1)[1] if key.startswith(("encoder.", "decoder.")) else key for key in teacher.state_dict()}

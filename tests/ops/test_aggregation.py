@@ -122,7 +122,9 @@ def test_a_mirrored_frame_is_labelled_as_if_it_were_not():
     assert not torch.equal(official.label[0], want.label[0])
     assert torch.equal(official.label[1], want.label[1])
     right = carried_labels(given, torch.stack([mirror_flow(flow[0]), flow[1]]), official=True)
-    assert torch.equal(mirrored_back(right.label, turned), want.label)  # with its own flow, mirroring comes last as well
+    assert torch.equal(
+        mirrored_back(right.label, turned), want.label
+    )  # with its own flow, mirroring comes last as well
 
 
 def test_the_published_confidence_of_the_own_frame_is_a_logit():

@@ -38,7 +38,10 @@ def rows(*chosen, length=2, batch=2):
 
 def mixed(length=2, **options):
     """Source 1 and target 2, templates 3 (rows 0, 1) and 4 (rows 1, 2)."""
-    templates = Template(clip(3, length), rows(0, 1, length=length)), Template(clip(4, length), rows(1, 2, length=length))
+    templates = (
+        Template(clip(3, length), rows(0, 1, length=length)),
+        Template(clip(4, length), rows(1, 2, length=length)),
+    )
     return quad_mix(clip(1, length), clip(2, length), *templates, **options)
 
 

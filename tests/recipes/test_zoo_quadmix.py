@@ -16,7 +16,9 @@ from udalib.recipes import get_recipe, list_recipes, run_recipe
 from udalib.recipes.build import build_method, check
 from udalib.recipes.comparisons import get_comparison
 
-IMAGES = [f"{family}/quadmix-hrda{end}" for family in ("gta2cityscapes", "synthia2cityscapes") for end in ("", "-deeplabv2")]
+IMAGES = [
+    f"{family}/quadmix-hrda{end}" for family in ("gta2cityscapes", "synthia2cityscapes") for end in ("", "-deeplabv2")
+]
 FAMILIES = ("viper2cityscapes-seq", "synthia-seq2cityscapes-seq")
 KINDS = ("source-only", "source-only-daformer", "quadmix-video", "quadmix-video-daformer")
 VIDEO = [f"{family}/{kind}" for family in FAMILIES for kind in KINDS]

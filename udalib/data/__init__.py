@@ -25,9 +25,18 @@ from udalib.data.sets.manifests import Manifest, manifest, manifest_names
 from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
-from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
 from udalib.data.transforms.flow import EstimateFlow
-from udalib.data.transforms.spatial import CutBottom, HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
+from udalib.data.transforms.spatial import (
+    CutBottom,
+    HorizontalFlip,
+    MapLabels,
+    Pad,
+    PilResize,
+    RandomCrop,
+    Resize,
+    ValidMargins,
+)
 
 __all__ = [
     "DATASETS",

@@ -63,7 +63,7 @@ class QuadMixing(SelfTraining):
 
     title: ClassVar[str] = "QuadMix (DACS)"
     batch_wise = BATCH_WISE
-    phases = ("quad_from",)
+    phases: tuple[str, ...] = ("quad_from",)
     #: whether patches of rare classes lie over the target template (images) or under it (clips)
     patches_on_top: ClassVar[bool] = True
     #: whether ``official`` gives each path patches of its own
@@ -118,7 +118,8 @@ class QuadMixing(SelfTraining):
         """Source and target clips mixed along the four paths; None before ``quad_from`` and while a bank is empty.
 
         Args:
-            source, target: of one length and size, with labels and pseudo labels.
+            source: with labels.
+            target: of the same length and size, with pseudo labels.
             valid: which pseudo labels are sure enough for a template, bool (B, T, H, W).
             batches: of which the stream of rare classes is read.
             iteration: of the step.
@@ -146,9 +147,7 @@ class QuadMixing(SelfTraining):
             return rolled(source), rolled(target), valid.roll(1, 0)
         return self.bank.clips() if self.bank.fits(target) else None
 
-    def patches(
-        self, batch: Batch | None, samples: int, iteration: int
-    ) -> tuple[Patches, Patches] | tuple[None, None]:
+    def patches(self, batch: Batch | None, samples: int, iteration: int) -> tuple[Patches, Patches] | tuple[None, None]:
         """Patches for the source and for the target images (step 5): the same, unless ``official`` for images."""
         if batch is None:
             return None, None
@@ -165,7 +164,7 @@ class QuadMixing(SelfTraining):
         return Patches(*first), Patches(*second)
 
     def learn_quad(self, mixed: QuadMixed, iteration: int) -> Logs:
-        """Learn T to (S to S) and T to (S to T), each with half the weight, jittered and blurred alike (steps 6 to 8)."""
+        """Learn T to (S to S) and T to (S to T), half the weight each, jittered and blurred alike (steps 6 to 8)."""
         first, second = self.views(mixed, iteration)
         if not self.feature_weight:
             return self.learn(first, "quad_source", iteration) | self.learn(second, "quad_target", iteration)
@@ -198,7 +197,9 @@ def rolled(clip: Clip) -> Clip:
 def check_rare(stream: str | None, classes: tuple[int, ...]) -> None:
     """Raise :class:`ConfigError` for a stream of rare classes without a class."""
     if stream is not None and not classes:
-        raise ConfigError(f"the stream {stream!r} is to show rare classes, but rare_classes names none; list train ids.")
+        raise ConfigError(
+            f"the stream {stream!r} is to show rare classes, but rare_classes names none; list train ids."
+        )
 
 
 @METHODS.register("quadmix")

@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from udalib.models.clip_network import ClipNetwork
-from udalib.models.deeplab_v2 import RATES, DeepLabV2Decoder, MultiRateClassifier
+from udalib.models.deeplab_v2 import DeepLabV2Decoder, MultiRateClassifier
 from udalib.models.encoders.resnet import resnet101_caffe_d8
 from udalib.models.registry import DECODERS, NETWORKS
 

@@ -158,7 +158,9 @@ def score_fusion(num_classes: int) -> nn.Conv2d:
     """The 1x1 convolution 2 C -> C without bias: identity on the first C channels, zero on the others."""
     layer = nn.Conv2d(2 * num_classes, num_classes, 1, bias=False)
     with torch.no_grad():
-        layer.weight.copy_(torch.cat([torch.eye(num_classes), torch.zeros(num_classes, num_classes)], 1)[..., None, None])
+        layer.weight.copy_(
+            torch.cat([torch.eye(num_classes), torch.zeros(num_classes, num_classes)], 1)[..., None, None]
+        )
     return layer
 
 

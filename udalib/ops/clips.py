@@ -95,6 +95,4 @@ def cut(clip: Clip, top: int, left: int, size: tuple[int, int]) -> Clip:
     """The window of ``size`` (h, w) at ``top``, ``left`` of every frame; the vectors of the flow stay as they are."""
     rows, columns = slice(top, top + size[0]), slice(left, left + size[1])
     flow = None if clip.flow is None else clip.flow[..., rows, columns]
-    return Clip(
-        clip.frames[..., rows, columns], clip.labels[..., rows, columns], clip.weight[..., rows, columns], flow
-    )
+    return Clip(clip.frames[..., rows, columns], clip.labels[..., rows, columns], clip.weight[..., rows, columns], flow)

@@ -16,8 +16,6 @@ from udalib.engine.optim.build import OptimizerSpec, Rule, build_optimizer, set_
 from udalib.engine.optim.schedules import Poly
 from udalib.methods.shared.clip_losses import total_loss, video_losses
 from udalib.metrics import class_iou, confusion_matrix
-from udalib.models.accel import AccelDeepLabV2
-from udalib.models.clip_network import score_fusion
 from udalib.ops import class_mask, confident_fraction, cross_entropy, pseudo_labels
 from udalib.ops.centroids import (
     Centroids,
@@ -149,7 +147,10 @@ def video_paths(case: Case) -> Iterator[Check]:
     config = case.config
     size = (int(config["crop_hw"][0]), int(config["crop_hw"][1]))
     window = (int(config["row_offset"]), int(config["col_offset"]), size)
-    stored, stored_target = clip(case, "src{}_T", "lbl{}_T", "src_flow_T"), clip(case, "trg{}_T", "pl{}_T", "trg_flow_T")
+    stored, stored_target = (
+        clip(case, "src{}_T", "lbl{}_T", "src_flow_T"),
+        clip(case, "trg{}_T", "pl{}_T", "trg_flow_T"),
+    )
     template = class_template(stored, ids(case, "source_classes"))
     yield Check("mask_s", template.mask[:, 1], case.outputs["mask_s"], exact())
     yield Check("mask_s_k", template.mask[:, 0], case.outputs["mask_s_k"], exact())

@@ -125,7 +125,8 @@ def _first_channel_16(path: Path) -> NDArray[np.uint8]:
 
 def without_ego_vehicle(ids: NDArray[np.uint8], vehicle: int = 24) -> NDArray[np.uint8]:
     """Raw ids (H, W) of VIPER in which the car that carries the camera is 0: the part of class ``vehicle`` that touches
-    the middle of the bottom row, neighbours by side (quadmix sheet, section 4.3)."""
+    the middle of the bottom row, neighbours by side (quadmix sheet, section 4.3).
+    """
     here = ids == vehicle
     part = np.zeros_like(here)
     part[-1, ids.shape[1] // 2] = here[-1, ids.shape[1] // 2]

@@ -1,8 +1,17 @@
 """Transforms of samples and batches: geometry, labels, colours."""
 
-from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
 from udalib.data.transforms.flow import EstimateFlow
-from udalib.data.transforms.spatial import CutBottom, HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
+from udalib.data.transforms.spatial import (
+    CutBottom,
+    HorizontalFlip,
+    MapLabels,
+    Pad,
+    PilResize,
+    RandomCrop,
+    Resize,
+    ValidMargins,
+)
 
 __all__ = [
     "ColorJitter",

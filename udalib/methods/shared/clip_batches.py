@@ -12,7 +12,9 @@ from udalib.ops.augmentation import Choices, augment
 from udalib.ops.clips import Clip, check_clip
 from udalib.ops.histogram_matching import match_histograms
 
-FLOW = "give the stream a data set of clips with flow (streets: frames=2) or a flow transform before all that moves pixels"
+FLOW = (
+    "give the stream a data set of clips with flow (streets: frames=2) or a flow transform before all that moves pixels"
+)
 
 
 def labelled_clip(batch: Batch, length: int = 2) -> Clip:

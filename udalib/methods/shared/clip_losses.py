@@ -19,7 +19,8 @@ def clip_cross_entropy(
 ) -> Tensor:
     """Mean cross-entropy of the labelled pixels of ``label`` (B, H, W), ``scores`` (B, C, h, w) enlarged to it.
 
-    ``weight`` (B, H, W) multiplies each pixel's and leaves the divisor, the number of labelled pixels. Without a labelled pixel it is 0, where the published code gives NaN.
+    ``weight`` (B, H, W) multiplies each pixel's and leaves the divisor, the number of labelled pixels. Without a
+    labelled pixel it is 0, where the published code gives NaN.
     """
     return cross_entropy(resize(scores, label.shape[-2:], align_corners), label, weight)
 
@@ -67,7 +68,8 @@ def video_losses(
         "trg_aux": ("trg_aux", "pseudo_trg_aux"),
     }
     terms = {
-        name: clip_cross_entropy(scores[score], labels[label], None, align_corners) for name, (score, label) in pairs.items()
+        name: clip_cross_entropy(scores[score], labels[label], None, align_corners)
+        for name, (score, label) in pairs.items()
     }
     targets = (scores["trg"], scores["da"])
     return {**terms, "mmd": centroid_discrepancy(scores["src"], labels["label_src"], targets, trust)}

@@ -43,9 +43,7 @@ def clip_stream(style: str) -> StreamSpec:
 def clip_evaluation(style: str) -> EvaluationSpec:
     """200 validation clips of three frames."""
     options = Options(length=200, size=SIZE, frames=3)
-    return EvaluationSpec(
-        style, DatasetSpec(f"streets/{style}", options, split="val"), batch_size=20, task="video"
-    )
+    return EvaluationSpec(style, DatasetSpec(f"streets/{style}", options, split="val"), batch_size=20, task="video")
 
 
 def rare_stream() -> StreamSpec:
