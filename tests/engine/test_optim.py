@@ -162,3 +162,13 @@ def test_a_checkpoint_from_before_an_option_still_steps():
         parameter.grad = torch.ones(2)
         optimizer.step()
     assert torch.equal(p, q)
+
+
+def test_a_constant_group_keeps_its_rate_whatever_the_schedule_says():
+    rules = (Rule("fixed", lr_mult=10.0, constant=True), Rule("moving", lr_mult=10.0))
+    names = ("fixed.weight", "moving.weight", "rest.weight")
+    spec = OptimizerSpec("sgd", lr=0.1, rules=rules)
+    optimizer = build_optimizer(spec, [(name, torch.nn.Parameter(torch.zeros(1))) for name in names])
+    set_learning_rates(optimizer, Poly(10, power=1.0), 5)
+    rates = {name: group["lr"] for group in optimizer.param_groups for name in group["parameter_names"]}
+    assert rates == pytest.approx({"fixed.weight": 1.0, "moving.weight": 0.5, "rest.weight": 0.05})

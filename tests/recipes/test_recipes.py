@@ -148,7 +148,7 @@ def test_unknown_names_in_a_recipe_list_the_nearest(change: dict[str, Any], mess
         ("streams.source.dataset.name", "citiscapes", "unknown data set 'citiscapes'. Did you mean: cityscapes"),
         ("network.name", "streetz", "unknown network 'streetz'. Did you mean: streets"),
         ("schedule.name", "poli", "unknown schedule 'poli'. Did you mean: poly"),
-        ("streams.source.batch_transforms.flip.name", "flop", "unknown transform 'flop'. Did you mean: flip"),
+        ("streams.source.batch_transforms.flip.name", "flipp", "unknown transform 'flipp'. Did you mean: flip"),
         ("streams.source.sampler.name", "shufle", "unknown sampler 'shufle'. Did you mean: shuffle"),
         ("evaluations.target.inference.name", "hole", "unknown inference 'hole'. Did you mean: whole"),
         ("method.opttimizer", "1", "unknown parameter 'method.opttimizer'"),

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from udalib.core.errors import ConfigError
-from udalib.recipes.spec.datasets import dataset_factory
+from udalib.data import mapping
+from udalib.recipes.spec.datasets import dataset_factory, in_label_space
 from udalib.world import StreetClips, Streets, render_clip
 
 SIZE = (32, 64)
@@ -52,3 +53,10 @@ def test_recipes_ask_for_frames():
     assert isinstance(factory(frames=2, **options), StreetClips)
     with pytest.raises(ConfigError, match="clips of 0 frames have no flow"):
         factory(frames=0, **options)
+
+
+def test_labels_of_all_frames_are_mapped_to_another_space():
+    mapped, own = in_label_space(clips(cache=False), "camvid11"), clips(cache=False)[0]
+    table = torch.from_numpy(mapping("cityscapes19", "camvid11"))
+    assert torch.equal(mapped[0]["frame_labels"], table[own["frame_labels"].long()])
+    assert torch.equal(mapped[0]["label"], mapped[0]["frame_labels"][-1])
