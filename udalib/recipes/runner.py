@@ -22,6 +22,7 @@ from udalib.engine.record.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
 from udalib.models import SegmentationNetwork
+from udalib.recipes.data_card import data_card
 from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
 from udalib.recipes.networks import continue_from
 from udalib.recipes.registry import get_recipe
@@ -126,6 +127,7 @@ def execute(
         streams = {s.name: build_stream(s, recipe.label_space, recipe.train.seed) for s in recipe.streams}
         evaluators = build_evaluators(recipe, method)
         schedules = build_schedules(recipe, method)
+        run.describe(data=data_card(recipe, streams, evaluators))
     except UdalibError as error:
         run.fail(error)
         raise

@@ -14,6 +14,7 @@ from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import write_json
 from udalib.engine.record.checkpoint import refuse_changes
 from udalib.engine.record.machine import now, versions
+from udalib.engine.record.provenance import git_state
 from udalib.engine.record.reading import read_run_file
 
 
@@ -27,7 +28,7 @@ class Run:
         overrides: what the user changed in it, as given.
         seed: run seed.
         resume: go on from ``last.ckpt`` if there is one; False starts again and removes the earlier record.
-        resume_command: what to type to resume, shown after Ctrl-C.
+        resume_command: what to type to resume, shown after Ctrl-C and kept as the run's command.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Run:
         self.resume = resume
         self.resume_command = resume_command
         asked = {"name": name, "recipe": recipe or {}, "overrides": overrides or {}, "seed": seed}
-        self._asked: dict[str, Any] = json.loads(json.dumps(asked))
+        self._asked: dict[str, Any] = json.loads(json.dumps(asked | {"command": resume_command}))
         self._data: dict[str, Any] = {}
         self._lock: Any = None
 
@@ -80,6 +81,10 @@ class Run:
         """What to do when the run cannot be resumed because something changed."""
         return f"Undo the change, choose another folder than {self.folder}, or start again without resuming."
 
+    def describe(self, **values: Any) -> None:
+        """Add what else ``run.json`` shall say of the run (its data, ...); call it before the run is opened."""
+        self._asked.update(json.loads(json.dumps(values)))
+
     def check_unchanged(self) -> None:
         """Raise :class:`CheckpointError` naming what differs from the recipe and seed of the folder."""
         if self.resumable and (self.folder / "run.json").exists():
@@ -111,6 +116,7 @@ class Run:
             "config": dict(config),
             "device": dict(device),
             "versions": versions(),
+            "git": git_state(),
             "started": before.get("started", now()),
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -129,6 +135,10 @@ class Run:
         self._data.update(values)
         self._write()
 
+    def value(self, key: str) -> Any:
+        """Entry ``key`` of the open run's ``run.json``, None if it has none."""
+        return self._data.get(key)
+
     def finish(self, results: Mapping[str, Any]) -> None:
         """Record the results: only now do readers show them."""
         self._end("finished", results=dict(results))
@@ -141,7 +151,7 @@ class Run:
         if not self._data and (self.folder / "run.json").exists():
             return
         if not self._data:
-            self._data = {"format": 1, **self._asked, "versions": versions(), "started": now()}
+            self._data = {"format": 1, **self._asked, "versions": versions(), "git": git_state(), "started": now()}
         self._end("failed", error={"type": type(error).__name__, "message": str(error)})
 
     def interrupt(self, iteration: int) -> None:
