@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tyro.extras import subcommand_cli_from_dict
 
+from udalib.cli.compare import compare
 from udalib.cli.data import data
 from udalib.cli.doctor import doctor
 from udalib.cli.embed import embed
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "pretrain": pretrain,
     "report": report,
+    "compare": compare,
     "predict": predict,
     "evaluate": evaluate,
     "embed": embed,

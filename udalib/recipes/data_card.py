@@ -1,4 +1,4 @@
-"""What a run read, so that two runs can be told apart by their data: items and their names, the same on every machine."""
+"""What a run read: items and a fingerprint of their names, the same on every machine, to tell two runs' data apart."""
 
 from __future__ import annotations
 

@@ -22,11 +22,12 @@ from udalib.engine.record.run import Run
 from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
 from udalib.models import SegmentationNetwork
-from udalib.recipes.data_card import data_card
 from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
+from udalib.recipes.data_card import data_card
 from udalib.recipes.networks import continue_from
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.spec.datasets import WORLD
+from udalib.recipes.spec.overrides import as_typed
 from udalib.recipes.spec.serialise import fingerprint, from_plain, to_plain
 from udalib.recipes.spec.specs import Recipe
 from udalib.recipes.spec.tasks import TASKS
@@ -109,7 +110,7 @@ def execute(
         folder,
         name=recipe.name,
         recipe=record(recipe),
-        overrides={key: str(value) for key, value in (overrides or {}).items()},
+        overrides={key: as_typed(value) for key, value in (overrides or {}).items()},
         seed=recipe.train.seed,
         resume=resume,
         resume_command=command(recipe, overrides or {}, out),
@@ -197,6 +198,6 @@ def command(recipe: Recipe, overrides: Mapping[str, Any], out: str | os.PathLike
     """Command line that repeats, and so resumes, this run."""
     words = ["udalib", "run", recipe.name, "--preset", recipe.preset, "--seeds", str(recipe.train.seed)]
     words += ["--device", recipe.train.device]
-    words += ["--set", *(f"{key}={value}" for key, value in overrides.items())] if overrides else []
+    words += ["--set", *(f"{key}={as_typed(value)}" for key, value in overrides.items())] if overrides else []
     words += ["--out", str(out)] if out is not None else []
     return shlex.join(words)
