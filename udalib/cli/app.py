@@ -15,6 +15,7 @@ from udalib.cli.evaluate import evaluate
 from udalib.cli.predict import predict
 from udalib.cli.pretrain import pretrain
 from udalib.cli.report import report
+from udalib.cli.reproduce import reproduce
 from udalib.cli.run import list_, run, show
 
 Command = Callable[..., int]
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "run": run,
     "pretrain": pretrain,
+    "reproduce": reproduce,
     "report": report,
     "compare": compare,
     "predict": predict,
