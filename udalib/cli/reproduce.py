@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
 from udalib.cli.run import Assignments
 from udalib.core.files import write_text
 from udalib.recipes.report.table import table_text
+from udalib.recipes.sweep.ray_pool import RayOptions
 from udalib.recipes.tables import get_table, list_tables
 
 
@@ -21,6 +24,11 @@ def reproduce(
     set: Assignments = (),
     device: str = "auto",
     jobs: int = 1,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    memory_gib: float | None = None,
     out: Path | None = None,
     format: str = "table",
     write: Path | None = None,
@@ -36,7 +44,12 @@ def reproduce(
         rows: titles or recipes; default: all.
         set: dotted overrides of every run.
         device: auto, cpu, cuda, cuda:N or mps.
-        jobs: runs at a time, one thread each.
+        jobs: runs at a time, one thread each; on Ray only for a cluster that is started here.
+        executor: local processes, or a Ray cluster, whose machines must all see the folder of the runs.
+        address: of the cluster, "auto" or HOST:PORT; none starts one on this machine.
+        cpus: that a run asks Ray for, also its threads.
+        gpus: that a run asks Ray for.
+        memory_gib: that a run asks Ray for.
         out: folder of the run folders; default $UDALIB_RUNS, else runs.
         format: table or markdown.
         write: file to write the report to, besides printing it.
@@ -47,8 +60,10 @@ def reproduce(
         return _list()
     chosen = get_table(table)
     tasks = driving.plan(chosen.select(rows), seeds or chosen.seeds, preset, tuple(set), device=device, out=out)
+    cluster = RayOptions(address, cpus, gpus, memory_gib, jobs) if executor == "ray" else None
     try:
-        done = driving.reproduce(chosen, tasks, jobs=jobs, out=out, told=lambda line: print(line, flush=True))
+        told = partial(print, flush=True)
+        done = driving.reproduce(chosen, tasks, jobs=jobs, out=out, told=told, cluster=cluster)
     except KeyboardInterrupt:
         print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
         return 130

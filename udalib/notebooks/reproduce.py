@@ -13,13 +13,12 @@ from udalib.core.paths import runs_root
 from udalib.notebooks.drive import find_reproduction, is_driven
 from udalib.notebooks.execute import require_papermill
 from udalib.recipes import Report, read_entries, summarise
-from udalib.recipes.sweep.pool import Launch, Worker, run_all, start_module, terminated_like_interrupted
+from udalib.recipes.sweep.pool import run_all, start_module, terminated_like_interrupted
+from udalib.recipes.sweep.ray_pool import RayOptions, run_all_on_ray
 from udalib.recipes.sweep.tasks import Task, is_finished, is_stale, make_task, with_starts
 from udalib.recipes.tables import Row, Table
 
 STALE = "its folder holds a run of another version of the recipe; remove it or give another --out"
-
-Runner = Callable[[Sequence[Task], int, Callable[[Task, str | None], None], Launch], None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def reproduce(
     jobs: int = 1,
     out: Path | None = None,
     told: Callable[[str], None] = lambda _: None,
-    runner: Runner = run_all,
+    cluster: RayOptions | None = None,
 ) -> Reproduction:
     """Run what is missing of ``tasks`` (see :func:`plan`) and report all of it.
 
@@ -76,7 +75,7 @@ def reproduce(
         jobs: runs at a time.
         out: folder of the run folders; one sweep at a time works in it.
         told: gets a line when a run ends.
-        runner: what works the tasks off, :func:`~udalib.recipes.sweep.pool.run_all` or Ray's.
+        cluster: a Ray cluster that does the work, instead of processes here; its resources bound the runs at a time.
 
     Raises:
         ConfigError: another sweep works in the same folder, or a package is missing.
@@ -90,8 +89,8 @@ def reproduce(
     missing = [task for task in with_starts(work) if not is_driven(task) and task.title not in failed]
     told(f"{len(work)} runs in {len(tasks)} rows, {sum(map(is_driven, work))} done before, {len(missing)} to do")
 
-    def launch(task: Task) -> Worker:
-        return start_module(task, ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)])
+    def words(task: Task) -> list[str]:
+        return ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)]
 
     def done(task: Task, failure: str | None) -> None:
         if failure is None:
@@ -102,7 +101,10 @@ def reproduce(
 
     try:
         with terminated_like_interrupted():
-            runner(missing, jobs, done, launch)
+            if cluster is not None:
+                run_all_on_ray(missing, words, done, cluster)
+            else:
+                run_all(missing, jobs, done, lambda task: start_module(task, words(task)))
     finally:
         lock.close()
     folders = [task.folder for task in work if is_finished(task) and task.title not in failed]
