@@ -184,6 +184,7 @@ subjects = {name: Subject(network, network) for name, network in networks.items(
 found = gather(subjects, sets, ("encoder.1", "decoder"), space, Sampling(per_class=20, cell=8))
 explorer = FeatureExplorer(make_atlas(found, Tsne(perplexity=8, iterations=250)))
 """,
+    "seeds": STREETS + "explorer = SeedsExplorer()",
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
 

@@ -17,6 +17,10 @@ def iou(confusion):
     return np.where(union > 0, hits / np.maximum(union, 1), np.nan)
 
 
+def seed_spread(scores):
+    return np.mean(list(scores)), np.std(list(scores), ddof=1)
+
+
 def largest_drop(source, target):
     known = [c for c in source if source[c] is not None and target[c] is not None]
     return max(known, key=lambda c: source[c] - target[c])
@@ -288,7 +292,16 @@ RIGHT = {
     "07.3": localisation,
     "07.4": eln_filtered,
     "07.5": eln_contrast,
+    "16.1": seed_spread,
+    "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
+    "16.3": 5,
+    "16.4": lambda a, b: {k for k in a | b if (k in a, a.get(k)) != (k in b, b.get(k))},
+    "16.5": lambda ours, spread, published: abs(published - ours) <= 2 * spread,
 }
+
+
+def in_order(ours, base):
+    return seed_spread([a - b for a, b in zip(ours.values(), base.values(), strict=False)])
 
 
 def in_place(raw):
@@ -480,6 +493,18 @@ WRONG = [
     ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
+    ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
+    ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
+    ("16.2", in_order, "match the seeds"),
+    ("16.2", lambda a, b: (seed_spread(a.values())[0] - seed_spread(b.values())[0], 5.0), "match the seeds"),
+    ("16.2", lambda a, b: (np.mean([a[s] - b.get(s, 0) for s in a]), 1.0), "no partner"),
+    ("16.3", 4, "first n"),
+    ("16.4", lambda a, b: {k for k in a if a[k] != b.get(k)}, "on one side only"),
+    ("16.4", lambda a, b: set(a) | set(b), "batch"),
+    ("16.4", lambda a, b: {k for k in a | b if a.get(k) != b.get(k)}, "alone misses it"),
+    ("16.5", lambda ours, spread, published: abs(published - ours) <= spread, "less than two spreads"),
+    ("16.5", lambda ours, spread, published: True, "far more"),
+    ("16.5", lambda ours, spread, published: published - ours <= 2 * spread, "absolute value"),
 ]
 
 
@@ -507,7 +532,7 @@ def test_no_answer_repeats_the_question(key):
         assert "no answer yet" in check(key, empty).message
 
 
-@pytest.mark.parametrize("key", sorted(set(EXERCISES) - {"00.5"}))
+@pytest.mark.parametrize("key", sorted(set(EXERCISES) - {"00.5", "16.3"}))
 def test_a_value_instead_of_a_function_and_a_crash_are_told(key):
     assert "the function itself" in check(key, 3).message
     assert "KeyError" in check(key, crash).message
