@@ -12,6 +12,7 @@ from udalib.cli.data import data
 from udalib.cli.doctor import doctor
 from udalib.cli.embed import embed
 from udalib.cli.evaluate import evaluate
+from udalib.cli.export import export
 from udalib.cli.predict import predict
 from udalib.cli.pretrain import pretrain
 from udalib.cli.report import report
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "compare": compare,
     "predict": predict,
     "evaluate": evaluate,
+    "export": export,
     "embed": embed,
     "data": data,
     "doctor": doctor,

@@ -28,7 +28,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # Not mkstemp: its files are for their owner alone, while run folders are read by colleagues.
         temporary = target.parent / f".{target.name}.{secrets.token_hex(6)}.tmp"
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors writes files that are for their owner alone, too
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, target)
