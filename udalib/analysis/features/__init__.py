@@ -4,6 +4,7 @@ from udalib.analysis.features.atlas import Atlas, make_atlas
 from udalib.analysis.features.embedding.procrustes import Alignment, procrustes
 from udalib.analysis.features.embedding.stability import Stability, neighbour_overlap, stability, trustworthiness
 from udalib.analysis.features.embedding.tsne import Tsne, principal, shared_tsne, tsne, unit_scatter
+from udalib.analysis.features.measuring.association import Association, Coefficient, associate, associations
 from udalib.analysis.features.measuring.correlation import Correlation, correlate, spearman
 from udalib.analysis.features.measuring.gaps import coral, mmd, proxy_a_distance
 from udalib.analysis.features.measuring.separation import (
@@ -27,7 +28,9 @@ __all__ = [
     "MEASURES",
     "Alignment",
     "Answers",
+    "Association",
     "Atlas",
+    "Coefficient",
     "Correlation",
     "Measure",
     "PixelFeatures",
@@ -38,6 +41,8 @@ __all__ = [
     "Stability",
     "Subject",
     "Tsne",
+    "associate",
+    "associations",
     "box_means",
     "captured",
     "cell_boxes",
