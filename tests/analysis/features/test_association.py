@@ -79,6 +79,13 @@ def test_the_strongest_measure_is_named_and_the_score_itself_is_no_rival(toy):
     assert found["good"].strongest + found["noise"].strongest == pytest.approx(1.0)
 
 
+def test_measures_that_are_level_share_the_first_place():
+    x = random().normal(size=9)
+    found = associate({"one": x, "same": 2 * x, "constant": np.ones(9)}, x, [*"abcdefghi"], random())
+    assert [found[name].strongest for name in found] == [0.5, 0.5, 0.0]
+    assert associate({"constant": np.ones(9)}, x, [*"abcdefghi"], random())["constant"].strongest == 0.0
+
+
 def test_runs_without_a_number_are_left_out_and_few_recipes_get_no_interval():
     values = {"a": [1.0, 2.0, None, np.inf, 5.0], "b": [None] * 5, "c": [1.0] * 5}
     found = associate(values, [1.0, 3.0, 9.0, 9.0, 5.0], ["r", "s", "t", "t", "r"], random())

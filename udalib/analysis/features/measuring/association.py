@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udalib.analysis.features.measuring.correlation import LEAST
 from udalib.analysis.features.measuring.table import MEASURES
 from udalib.core.errors import DataError, unknown_name
 from udalib.core.seeding import numpy_generator
@@ -17,6 +16,8 @@ from udalib.core.seeding import numpy_generator
 Floats = NDArray[np.float64]
 SAME_AS_SCORE = ("accuracy",)
 """Measures that are the score in other words, and no rivals of the others."""
+LEAST = 6
+"""Recipes below which no interval is given: too few to draw from."""
 MOST = 0.9999
 """Correlations beyond count as this on Fisher's scale, where 1 is infinite."""
 
@@ -96,12 +97,9 @@ def associate(
         known = np.isfinite(x)
         if known.sum() > 1:
             found[name], drawn = _one(x[known], y[known], names[known], weights[:, known], level)
-            strength[name] = np.nan_to_num(np.abs(drawn), nan=-1.0)
-    rivals = [name for name in found if name not in no_rivals]
-    if rivals:
-        first = np.bincount(np.argmax([strength[name] for name in rivals], axis=0), minlength=len(rivals)) / resamples
-        found |= {n: replace(found[n], strongest=float(share)) for n, share in zip(rivals, first, strict=True)}
-    return found
+            strength[name] = np.nan_to_num(np.abs(drawn), nan=-1.0).round(9)
+    rivals = {name: each for name, each in strength.items() if name not in no_rivals}
+    return found | {name: replace(found[name], strongest=share) for name, share in _strongest(rivals).items()}
 
 
 def associations(runs: Sequence[Mapping[str, Any]], layer: str, **options: Any) -> dict[str, dict[str, Any]]:
@@ -146,6 +144,17 @@ def deviations(values: Any, recipes: Any) -> Floats:
     left = numbers - (np.bincount(which, numbers) / np.bincount(which))[which]
     rounding = 1e-12 * np.abs(numbers).max(initial=0.0)
     return np.asarray(np.where(np.abs(left) > rounding, left, 0.0))
+
+
+def _strongest(strength: Mapping[str, Floats]) -> dict[str, float]:
+    """Share of resamples in which each has the largest value; those that are level share it, and -1 wins nothing."""
+    if not strength:
+        return {}
+    values = np.stack(list(strength.values()))
+    first = (values == values.max(axis=0)) & (values >= 0)
+    shares = (first / np.maximum(first.sum(axis=0), 1))[:, first.any(axis=0)]
+    means = shares.mean(axis=1) if shares.shape[1] else np.zeros(len(values))
+    return dict(zip(strength, means.tolist(), strict=True))
 
 
 def _one(x: Floats, y: Floats, recipes: NDArray[Any], weights: Floats, level: float) -> tuple[Association, Floats]:
