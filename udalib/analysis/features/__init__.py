@@ -1,6 +1,7 @@
 """Features of pixels: where they are taken, two dimensions for many, and measures beside the picture."""
 
 from udalib.analysis.features.atlas import Atlas, make_atlas
+from udalib.analysis.features.embedding.clouds import CLOUDS, draw_clouds
 from udalib.analysis.features.embedding.procrustes import Alignment, procrustes
 from udalib.analysis.features.embedding.stability import Stability, neighbour_overlap, stability, trustworthiness
 from udalib.analysis.features.embedding.tsne import Tsne, principal, shared_tsne, tsne, unit_scatter
@@ -25,6 +26,7 @@ from udalib.analysis.features.pixels.sampling import Plan, Sampling, draw_cells,
 from udalib.analysis.features.record import measures_record, points_csv, write_record
 
 __all__ = [
+    "CLOUDS",
     "MEASURES",
     "Alignment",
     "Answers",
@@ -52,6 +54,7 @@ __all__ = [
     "coral",
     "correlate",
     "draw_cells",
+    "draw_clouds",
     "gather",
     "intra_inter",
     "knn_purity",

@@ -4,6 +4,7 @@ from udalib.viz.features.atlas import atlas_figure
 from udalib.viz.features.crops import point_figure
 from udalib.viz.features.explorer import FeatureExplorer
 from udalib.viz.features.hover import HoverMap, hover_map
+from udalib.viz.features.inventions import InventionsExplorer, inventions_figure
 from udalib.viz.features.measures import correlation_figure, measure_sentence, measures_figure, measures_table
 from udalib.viz.features.prediction import (
     prediction_figure,
@@ -16,9 +17,11 @@ from udalib.viz.features.stability import stability_figure
 __all__ = [
     "FeatureExplorer",
     "HoverMap",
+    "InventionsExplorer",
     "atlas_figure",
     "correlation_figure",
     "hover_map",
+    "inventions_figure",
     "measure_sentence",
     "measures_figure",
     "measures_table",
