@@ -1,4 +1,4 @@
-"""Which measure of features goes with the target mIoU? All measures of finished runs, and their correlations (notebook 08).
+"""Which measure of features goes with the target mIoU? Measures of finished runs, and correlations (notebook 08).
 
     python benchmarks/features.py
     python benchmarks/features.py --runs runs --recipes "streets/dacs*" streets/jitter --extend
@@ -35,10 +35,10 @@ from udalib.recipes import get_recipe, parse_assignments
 LAYERS = ["encoder.1", "encoder.3", "decoder"]
 RECIPES = ["streets/*"]
 WHAT = (
-    "Measures of pixel features at ground-truth-pure cells of source and target validation images, equally many of each "
-    "class in both domains, final student weights; target_miou in percent as the run recorded it. All measures use the "
-    "target's labels (to draw the cells, at least), so none is a criterion without labels. The embedded streets: these "
-    "numbers say nothing about Cityscapes."
+    "Measures of pixel features at ground-truth-pure cells of source and target validation images, equally many of "
+    "each class in both domains, final student weights; target_miou in percent as the run recorded it. All measures "
+    "use the target's labels (to draw the cells, at least), so none is a criterion without labels. The embedded streets: "
+    "these numbers say nothing about Cityscapes."
 )
 
 

@@ -171,6 +171,10 @@ def embedded(sample):
     return Embedded(image, vectors, moved, label, (label != 255) & (vectors.mean(0) > -0.2))
 explorer = ContrastExplorer([embedded(sample) for sample in samples], space)
 """,
+    "clouds and their t-SNE": STREETS
+    + """
+explorer = InventionsExplorer(60)
+""",
     "pixel features": STREETS
     + """
 from udalib.analysis.features import Sampling, Subject, Tsne, gather, make_atlas

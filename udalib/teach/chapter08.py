@@ -62,7 +62,7 @@ def _a_distance(answer: Any) -> str:
     return "a classifier that errs in a quarter of the cases is halfway: 1."
 
 
-@exercise("08.4", "write purity(features, classes, images, k): mean share of k neighbours of one's class, other images.")
+@exercise("08.4", "write purity(features, classes, images, k): mean share of one's class among k neighbours.")
 def _purity(answer: Any) -> str:
     require_function(answer)
     random = np.random.default_rng(1)
@@ -78,7 +78,7 @@ def _purity(answer: Any) -> str:
     require_close(
         answer(places, classes, images, 7), knn_purity(places, classes, 7, groups=images), "with 7 neighbours"
     )
-    return "with neighbours of the same image, every network looks purer than it is."
+    return "pixels of one image are nearly copies; the fewer the images, the more their own neighbours flatter."
 
 
 @exercise("08.5", "write within(values, scores, recipes): Pearson's correlation of deviations from the recipes' means.")
@@ -94,7 +94,7 @@ def _within(answer: Any) -> str:
     require(not _near(got, _pearson(values, scores)), "that is over all runs: take each recipe's mean away first.")
     require(not _near(got, _pearson(dx, scores)), "the scores have recipes, too: take their means away as well.")
     each = [_pearson(values[recipes == r], scores[recipes == r]) for r in "abc"]
-    require(not _near(got, float(np.mean(each))), "one correlation of all deviations, not the mean of three: c has two.")
+    require(not _near(got, float(np.mean(each))), "one correlation of all deviations, not the mean of three.")
     require_close(got, _pearson(dx, dy), "the correlation inside recipes")
     require_close(answer(values[::-1], scores[::-1], recipes[::-1]), _pearson(dx, dy), "in another order of the runs")
     return "the sign turned: across recipes the measure falls with the score, among seeds it rises."

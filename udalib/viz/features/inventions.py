@@ -76,8 +76,14 @@ def _settings(perplexity: float, start: str, iterations: float) -> Tsne:
 
 def _panel(axes: Axes, xy: NDArray[np.float64], groups: NDArray[np.int64], title: str) -> None:
     for g in np.unique(groups):
-        style: dict[str, Any] = {"marker": SHAPES[g], "color": COLORS[g], "edgecolors": "white", "linewidths": 0.4}
-        axes.scatter(*xy[groups == g].T, s=26, **style)
+        style: dict[str, Any] = {
+            "marker": SHAPES[g],
+            "color": COLORS[g],
+            "edgecolors": "white",
+            "linewidths": 0.4,
+            "s": 26,
+        }
+        axes.scatter(*xy[groups == g].T, **style)
     axes.set(xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[:].set_color("#BBBBBB")
@@ -86,5 +92,5 @@ def _panel(axes: Axes, xy: NDArray[np.float64], groups: NDArray[np.int64], title
 
 def _proportions(points: Any, groups: Any) -> str:
     wide, far = width_ratio(points, groups), distance_ratio(points, groups)
-    parts = [f"widest : narrowest = {wide:.1f} : 1" if wide else "", f"farthest : nearest = {far:.1f} : 1" if far else ""]
-    return ",  ".join(filter(None, parts))
+    ratios = {"widest : narrowest": wide, "farthest : nearest": far}
+    return ",  ".join(f"{name} = {ratio:.1f} : 1" for name, ratio in ratios.items() if ratio)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from udalib.analysis.features.measuring.association import SAME_AS_SCORE
 from udalib.core.errors import unknown_name
 from udalib.recipes.report.text import markdown_table
 from udalib.viz.charts.records import WAITING
@@ -17,8 +18,8 @@ Record = Mapping[str, Any]
 ARROWS = {"low": "↓", "high": "↑"}
 HEADER = ("measure", "Spearman, all runs", "Pearson, all runs", "Spearman, inside recipes", "strongest")
 NOTE = (
-    "Correlation with the target mIoU, 95 % interval in brackets (recipes drawn whole); ↓ ↑ what adaptation wants, so a "
-    "useful measure has the sign - at ↓ and + at ↑. Inside recipes: of the deviations from each recipe's mean. "
+    "Correlation with the target mIoU, 95 % interval in brackets (recipes drawn whole); ↓ ↑ what adaptation wants, so "
+    "a useful measure has the sign - at ↓ and + at ↑. Inside recipes: of the deviations from each recipe's mean. "
     "Strongest: share of resamples in which the measure has the largest absolute Spearman correlation."
 )
 
@@ -75,6 +76,7 @@ def prediction_figure(record: Record, names: Sequence[str], layer: str | None = 
             panel.plot(values, [run["target_miou"] for run in runs], label=recipe, **style)
         panel.set_title(f"{_title(record['titles'][name])}\n{_coefficient(record, layer, name)}", fontsize=9)
         panel.tick_params(labelsize=8)
+        panel.locator_params(axis="x", nbins=5)
         tidy(panel, grid="both")
     for panel in axes[: len(names) : columns]:
         panel.set_ylabel("mIoU on the target, %", fontsize=9)
@@ -91,7 +93,8 @@ def prediction_sentence(record: Record, layer: str | None = None) -> str:
     The accuracy at the points, which is the score in other words, does not compete.
     """
     layer = _layer(record, layer)
-    found = {n: each for n, each in record["correlation"][layer].items() if n != "accuracy" and each["spearman"]["value"]}
+    every = record["correlation"][layer]
+    found = {n: each for n, each in every.items() if n not in SAME_AS_SCORE and each["spearman"]["value"]}
     if not found:
         return f"In {layer} no measure varies together with the target mIoU."
     best = max(found, key=lambda n: abs(found[n]["spearman"]["value"]))
@@ -105,8 +108,8 @@ def prediction_sentence(record: Record, layer: str | None = None) -> str:
     )
     return (
         f"Over {each['runs']} runs of {each['recipes']} recipes the measure in {layer} that goes best with the target "
-        f"mIoU is {name}, Spearman {_cell(each['spearman'])}; it is the strongest in {100 * each['strongest']:.0f} % of "
-        f"the resamples. {inside}"
+        f"mIoU is {name}, Spearman {_cell(each['spearman'])}; it is the strongest in {100 * each['strongest']:.0f} % "
+        f"of the resamples. {inside}"
     )
 
 

@@ -18,6 +18,8 @@ SAME_AS_SCORE = ("accuracy",)
 """Measures that are the score in other words, and no rivals of the others."""
 LEAST = 6
 """Recipes below which no interval is given: too few to draw from."""
+FREE = 3
+"""Runs beyond one a recipe below which nothing is said of the inside of recipes: two seeds always lie on a line."""
 MOST = 0.9999
 """Correlations beyond count as this on Fisher's scale, where 1 is infinite."""
 
@@ -38,7 +40,8 @@ class Association:
         runs: that have both.
         recipes: of these runs.
         spearman, pearson: over all runs.
-        within_runs, within_recipes: of recipes with two such runs or more.
+        within_runs, within_recipes: of recipes with two such runs or more; 0 if these are fewer than :data:`FREE` more
+            runs than recipes.
         within_spearman, within_pearson: over their deviations from the mean of their recipe.
         strongest: share of resamples in which this measure has the largest absolute rank correlation over all runs.
     """
@@ -160,7 +163,7 @@ def _strongest(strength: Mapping[str, Floats]) -> dict[str, float]:
 def _one(x: Floats, y: Floats, recipes: NDArray[Any], weights: Floats, level: float) -> tuple[Association, Floats]:
     """The association of one measure, and its rank correlation in each resample."""
     kinds, which, counts = np.unique(recipes, return_inverse=True, return_counts=True)
-    several = counts[which] > 1
+    several = (counts[which] > 1) & (len(x) - len(kinds) >= FREE)
     inside = recipes[several]
     dx, dy = (deviations(values[several], inside) if several.any() else values[:0] for values in (x, y))
     spearman, drawn = _coefficient(x, y, weights, level, len(kinds), ranked=True)
@@ -208,11 +211,12 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
 
 
 def _weighted_correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Pearson's correlation of each row of (R, n), each pair counted ``weights`` times; NaN where a side is constant."""
+    """Pearson's correlation of each row of (R, n), each pair counted ``weights`` times; NaN for a constant side."""
     total = weights.sum(axis=1, keepdims=True)
     total = np.where(total > 0, total, 1.0)
     a, b = (values - (weights * values).sum(axis=1, keepdims=True) / total for values in (x, y))
     squares = (weights * a**2).sum(axis=1) * (weights * b**2).sum(axis=1)
     scale = (weights * x**2).sum(axis=1) * (weights * y**2).sum(axis=1)
     good = squares > 1e-24 * np.maximum(scale, 1e-300)
-    return np.divide((weights * a * b).sum(axis=1), np.sqrt(squares), out=np.full(len(a), np.nan), where=good)
+    products = (weights * a * b).sum(axis=1)
+    return np.asarray(np.divide(products, np.sqrt(squares), out=np.full(len(a), np.nan), where=good))
