@@ -37,8 +37,8 @@ RECIPES = ["streets/*"]
 WHAT = (
     "Measures of pixel features at ground-truth-pure cells of source and target validation images, equally many of "
     "each class in both domains, final student weights; target_miou in percent as the run recorded it. All measures "
-    "use the target's labels (to draw the cells, at least), so none is a criterion without labels. The embedded streets: "
-    "these numbers say nothing about Cityscapes."
+    "use the target's labels (to draw the cells, at least), so none is a criterion without labels. The embedded "
+    "streets: these numbers say nothing about Cityscapes."
 )
 
 

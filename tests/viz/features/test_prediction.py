@@ -6,7 +6,13 @@ import pytest
 from udalib.analysis.features import MEASURES, associations
 from udalib.core.errors import UnknownNameError
 from udalib.viz.charts.records import WAITING
-from udalib.viz.features import prediction_figure, prediction_markdown, prediction_sentence, prediction_table
+from udalib.viz.features import (
+    PredictionExplorer,
+    prediction_figure,
+    prediction_markdown,
+    prediction_sentence,
+    prediction_table,
+)
 from udalib.viz.features.prediction import HEADER
 
 
@@ -65,10 +71,30 @@ def test_every_run_is_a_mark_of_its_recipe():
     assert drawn == sorted(run["target_miou"] for run in kept["runs"])
     looks = {(line.get_color(), line.get_marker(), line.get_markerfacecolor()) for line in lines}
     assert len(looks) == 9, "recipes that look alike"
-    assert figure.axes[0].get_title().startswith("MMD, squared ↓\nSpearman -0.9")
+    assert figure.axes[0].get_title().startswith("MMD, squared ↓\nSpearman, all runs: -0.9")
     assert figure.axes[2].get_title().endswith("in fewer than two runs")
     with pytest.raises(UnknownNameError, match="unknown measure 'mdm'. Did you mean: mmd"):
         prediction_figure(kept, ["mdm"])
+
+
+def test_inside_recipes_the_means_are_taken_away():
+    kept = record()
+    kept["runs"] = [run for run in kept["runs"] if run["recipe"] != "streets/r0" or run["seed"] == 0]
+    (axes,) = prediction_figure(kept, ["mmd"], inside=True).axes
+    assert len(axes.get_lines()) == 8, "a recipe of one run has nothing inside"
+    for line in axes.get_lines():
+        assert line.get_xydata().mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+    found = kept["correlation"]["decoder"]["mmd"]["within_spearman"]["value"]
+    assert f"Spearman, inside recipes: {found:+.2f}" in axes.get_title()
+
+
+def test_every_control_moves_over_its_whole_range_and_changes_the_picture(draw_over_all_ranges, move_every_control):
+    kept = record()
+    kept["titles"] = {name: kept["titles"][name] for name in ("mmd", "silhouette", "accuracy")}
+    explorer = PredictionExplorer(kept)
+    assert explorer.defaults == {"layer": "decoder", "measure": "MMD, squared", "inside": False}
+    draw_over_all_ranges(explorer)
+    move_every_control(explorer)
 
 
 def test_the_sentence_names_the_strongest_but_not_the_score_itself():

@@ -12,12 +12,14 @@ from udalib.viz.features.prediction import (
     prediction_sentence,
     prediction_table,
 )
+from udalib.viz.features.prediction_explorer import PredictionExplorer
 from udalib.viz.features.stability import stability_figure
 
 __all__ = [
     "FeatureExplorer",
     "HoverMap",
     "InventionsExplorer",
+    "PredictionExplorer",
     "atlas_figure",
     "correlation_figure",
     "hover_map",

@@ -53,8 +53,16 @@ def prediction_markdown(record: Record, layer: str | None = None) -> str:
     return str(markdown_table(HEADER, prediction_rows(record, layer)))
 
 
-def prediction_figure(record: Record, names: Sequence[str], layer: str | None = None) -> Picture:
+def prediction_figure(
+    record: Record, names: Sequence[str], layer: str | None = None, *, inside: bool = False
+) -> Picture:
     """Draw some measures against the target mIoU: a mark a run, colour and shape a recipe.
+
+    Args:
+        record: of ``benchmarks/features.py``.
+        names: of measures.
+        layer: one of the record's; None = the last.
+        inside: deviations from the mean of the recipe instead, of recipes with two runs or more.
 
     Raises:
         UnknownNameError: a measure or layer that the record does not have.
@@ -69,17 +77,23 @@ def prediction_figure(record: Record, names: Sequence[str], layer: str | None = 
     figure, axes = new_figure(12.6, 3.1 * rows + 0.24 * below + 0.2, rows, columns)
     for panel, name in zip(axes, names, strict=False):
         for i, recipe in enumerate(recipes):
-            runs = [run for run in record["runs"] if run["recipe"] == recipe]
-            values = [_float(run["measures"][layer].get(name)) for run in runs]
+            points = [
+                (_float(run["measures"][layer].get(name)), run["target_miou"])
+                for run in record["runs"]
+                if run["recipe"] == recipe
+            ]
+            if inside and len(points) < 2:
+                continue
+            xy = np.array(points) - (np.mean(points, axis=0) if inside else 0.0)
             filled = {} if i < 8 else {"markerfacecolor": "white"}
             style = {**line_style(i), "linestyle": "", "markersize": 6, **filled}
-            panel.plot(values, [run["target_miou"] for run in runs], label=recipe, **style)
-        panel.set_title(f"{_title(record['titles'][name])}\n{_coefficient(record, layer, name)}", fontsize=9)
+            panel.plot(*xy.T, label=recipe, **style)
+        panel.set_title(f"{_title(record['titles'][name])}\n{_coefficient(record, layer, name, inside)}", fontsize=9)
         panel.tick_params(labelsize=8)
         panel.locator_params(axis="x", nbins=5)
         tidy(panel, grid="both")
     for panel in axes[: len(names) : columns]:
-        panel.set_ylabel("mIoU on the target, %", fontsize=9)
+        panel.set_ylabel("mIoU on the target" + (", less the recipe's mean" if inside else ", %"), fontsize=9)
     for panel in axes[len(names) :]:
         panel.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -130,9 +144,12 @@ def _cell(coefficient: Mapping[str, Any]) -> str:
     return f"{coefficient['value']:+.2f}" + (f" [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else "")
 
 
-def _coefficient(record: Record, layer: str, name: str) -> str:
+def _coefficient(record: Record, layer: str, name: str, inside: bool) -> str:
     found = record["correlation"][layer].get(name)
-    return f"Spearman {_cell(found['spearman'])}" if found else "in fewer than two runs"
+    if not found:
+        return "in fewer than two runs"
+    where, key = ("inside recipes", "within_spearman") if inside else ("all runs", "spearman")
+    return f"Spearman, {where}: {_cell(found[key])}"
 
 
 def _title(title: Mapping[str, str]) -> str:
