@@ -73,8 +73,9 @@ def prediction_figure(
             raise unknown_name("measure", name, record["titles"])
     recipes = list(dict.fromkeys(run["recipe"] for run in record["runs"]))
     columns = min(3, len(names))
-    rows, below = -(-len(names) // columns), -(-len(recipes) // 4)
-    figure, axes = new_figure(12.6, 3.1 * rows + 0.24 * below + 0.2, rows, columns)
+    beside = 4 if columns > 1 else 3
+    rows, below = -(-len(names) // columns), -(-len(recipes) // beside)
+    figure, axes = new_figure(12.6 if columns > 1 else 7.6, 3.1 * rows + 0.24 * below + 0.2, rows, columns)
     for panel, name in zip(axes, names, strict=False):
         for i, recipe in enumerate(recipes):
             points = [
@@ -97,7 +98,7 @@ def prediction_figure(
     for panel in axes[len(names) :]:
         panel.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=beside, fontsize=8, frameon=False)
     return figure
 
 

@@ -24,6 +24,6 @@ class PredictionExplorer(Explorer):
         controls: dict[str, Control] = {
             "layer": Choice("Layer", layers, layers[-1]),
             "measure": Choice("Measure", tuple(names), next(iter(names))),
-            "inside": Toggle("Inside recipes (less the recipe's mean)"),
+            "inside": Toggle("Inside recipes"),
         }
         super().__init__(title, figure, controls)
