@@ -37,32 +37,33 @@ def _titles(report: Report) -> tuple[dict[int, str], list[str]]:
 def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     metrics = report.metrics()
     with_published = any(group.published for group in report.groups)
-    header = ["recipe", "preset", *(f"ours: {_metric_title(m)}" for m in metrics)]
+    header = ["recipe", "preset", *(f"ours: {metric_title(m)}" for m in metrics)]
     header += ["seeds", "iterations", "batch", "minutes a run", "device"] + ["published"] * with_published
     titles, rows = _titles(report)[0], []
     for group in report.groups:
         scores = group.scores()
         row = [titles[id(group)], group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
-        row += [" ".join(map(str, group.seeds)), _budget(group), group.first.batch]
+        row += [" ".join(map(str, group.seeds)), budget(group), group.first.batch]
         row += ["" if group.minutes is None else f"{group.minutes:.1f}", group.devices]
         rows.append(row + [_published_text(group)] * with_published)
     return header, rows
 
 
-def _budget(group: Group) -> str:
+def budget(group: Group) -> str:
     """Iterations, and the recipe whose run they went on from."""
     run = group.first
     return f"{run.iterations} after {run.start}" if run.start else str(run.iterations)
 
 
-def _metric_title(metric: str) -> str:
+def metric_title(metric: str) -> str:
+    """Return what a column of "evaluation/key" is called: "target mIoU"."""
     evaluation, _, rest = metric.partition("/")
     titles = {task.score: task.title for task in map(TASKS.get, TASKS.names())}
     return f"{evaluation} {titles.get(rest) or 'mIoU over ' + rest.removeprefix('subsets/')}"
 
 
 def _published_text(group: Group) -> str:
-    return "; ".join(f"{_metric_title(p.metric)} {p.value} ({p.source})" for p in group.published)
+    return "; ".join(f"{metric_title(p.metric)} {p.value} ({p.source})" for p in group.published)
 
 
 def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
