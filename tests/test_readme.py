@@ -13,6 +13,7 @@ from udalib.analysis.runs.sweeps import load_sweep
 from udalib.cli.app import run_command
 from udalib.recipes import get_recipe, parse_assignments
 from udalib.viz import sensitivity_sentence
+from udalib.viz.features import prediction_markdown, prediction_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -163,6 +164,19 @@ def test_what_the_readme_says_of_eln_is_in_the_record():
     assert found["eln-1_8"] < min(found["control-1_8"], found["threshold-1_8"])
     names = {"control": "control", "threshold": "threshold", "ELN": "eln", "s-ECN": "s-ecn"}
     assert ", ".join(f"{title} {found[f'{name}-1_8']:.1f}" for title, name in names.items()) in said
+
+
+def test_correlations_of_features_in_the_readme_are_those_of_the_record():
+    """The table and the sentence word for word; without a record the page says that there is none."""
+    said, file = " ".join(README.split()), ROOT / "benchmarks" / "results" / "streets-features.json"
+    if not file.exists():
+        assert "The tree holds no record of it yet." in said
+        return
+    kept = json.loads(file.read_text())
+    assert "no record of it yet" not in said
+    assert prediction_markdown(kept) in README
+    assert prediction_sentence(kept) in said
+    assert kept["command"] in README
 
 
 def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():

@@ -248,6 +248,41 @@ def eln_contrast_by_pixel(t, s, y, c, tau):
     return -torch.log(near[:, y == c].sum(1) / near[:, y != 255].sum(1)).mean()
 
 
+def takes(source, target, per_class, minimum, poorer=np.minimum, enough=lambda n, least: n >= least):
+    poor = poorer(source, target)
+    return {c: min(int(n), per_class) for c, n in enumerate(poor) if enough(np.minimum(source, target)[c], minimum)}
+
+
+def kernel_mmd(x, y, s, diagonal=False, across=2, scale=lambda s: 2 * s**2):
+    def mean(a, b, apart):
+        k = np.exp(-np.square(a[:, None] - b[None]).sum(2) / scale(s))
+        return k[~np.eye(len(a), dtype=bool)].mean() if apart else k.mean()
+
+    return mean(x, x, not diagonal) + mean(y, y, not diagonal) - across * mean(x, y, False)
+
+
+def a_distance(source, target):
+    return max(0.0, 2 * (1 - source.mean() - target.mean()))
+
+
+def purity(features, classes, images, k, others=lambda i: i[:, None] != i[None], share=lambda hits: hits.mean(1)):
+    distance = np.square(features[:, None] - features[None]).sum(2)
+    distance[~others(images)] = np.inf
+    return share(classes[distance.argsort(1)[:, :k]] == classes[:, None]).mean()
+
+
+def centred(values, recipes):
+    return values - np.array([values[recipes == r].mean() for r in recipes])
+
+
+def within(values, scores, recipes):
+    return np.corrcoef(centred(values, recipes), centred(scores, recipes))[0, 1]
+
+
+def mean_within(values, scores, recipes):
+    return np.mean([np.corrcoef(values[recipes == r], scores[recipes == r])[0, 1] for r in set(recipes)])
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -292,6 +327,11 @@ RIGHT = {
     "07.3": localisation,
     "07.4": eln_filtered,
     "07.5": eln_contrast,
+    "08.1": takes,
+    "08.2": kernel_mmd,
+    "08.3": a_distance,
+    "08.4": purity,
+    "08.5": within,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -493,6 +533,33 @@ WRONG = [
     ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, 0), "leave them out"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, least, enough=lambda a, b: a > b), "exactly the minimum"),
+    ("08.1", lambda s, t, n, least: takes(s, t, 10**6, least), "the most that a class may give"),
+    ("08.1", lambda s, t, n, least: takes(s, t, 30, least, poorer=lambda a, b: a) | {1: 40}, "from EACH domain"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, least, poorer=np.maximum), "the poorer domain decides"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, diagonal=True), "the diagonal"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, across=1), "count twice"),
+    ("08.2", lambda x, y, s: max(kernel_mmd(x, y, s), 0) ** 0.5, "SQUARED MMD"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, scale=lambda s: s), "mind the 2"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, 1.0), "the squared MMD should be"),
+    ("08.2", lambda x, y, s: max(kernel_mmd(x, y, s), 0), "of a set with itself"),
+    ("08.3", lambda s, t: 2 * (1 - 2 * np.concatenate([s, t]).mean()), "every DOMAIN"),
+    ("08.3", lambda s, t: 1 - (s.mean() + t.mean()) / 2, "TWICE the error"),
+    ("08.3", lambda s, t: 1 - s.mean() - t.mean(), "the 2 in front"),
+    ("08.3", lambda s, t: 2 * (1 - 2 * s.mean()), "with an error of 20 %"),
+    ("08.3", lambda s, t: 2 * (1 - s.mean() - t.mean()), "no gap"),
+    ("08.3", lambda s, t: min(a_distance(s, t), 1.5), "never errs"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, others=lambda i: ~np.eye(len(i), dtype=bool)), "OWN image"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, others=lambda i: np.ones((len(i),) * 2, bool)), "its own nearest"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, share=lambda hits: hits.mean(1) > 0.5), "no vote"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k + 1), "the purity should be"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, 3), "with 7 neighbours"),
+    ("08.5", lambda x, y, r: np.corrcoef(x, y)[0, 1], "over all runs"),
+    ("08.5", lambda x, y, r: np.corrcoef(centred(x, r), y)[0, 1], "means away as well"),
+    ("08.5", mean_within, "not the mean of three"),
+    ("08.5", lambda x, y, r: -within(x, y, r), "inside recipes should be"),
+    ("08.5", lambda x, y, r: within(x, y, np.array([*"aaabbbbcc"])), "in another order"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),
