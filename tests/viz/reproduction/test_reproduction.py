@@ -10,10 +10,19 @@ import pytest
 import torch
 from tiny_streets import TINY
 
+from udalib.cli import main
 from udalib.core.errors import ConfigError
-from udalib.recipes import RunResult, run_recipe
+from udalib.recipes import RunResult, read_entries, run_recipe, summarise
+from udalib.recipes.report.html import html_page, html_table
 from udalib.viz import to_array
-from udalib.viz.reproduction import SeedsExplorer, prediction_samples, seeds_figure, training_curves
+from udalib.viz.reproduction import (
+    SeedsExplorer,
+    prediction_samples,
+    report_figures,
+    scores_figure,
+    seeds_figure,
+    training_curves,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +61,33 @@ def test_predictions_lie_beside_the_labels(run: RunResult) -> None:
         assert sample["prediction"].dtype == torch.int64
     assert Path(str(samples[1]["name"])).name == Path(str(prediction_samples(run.folder, [1])[0]["name"])).name
     assert np.asarray(samples[0]["prediction"]).max() < 19
+
+
+def test_a_report_is_a_page_with_its_pictures_inside(run: RunResult, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert main(["report", str(run.folder), "--format", "html", "--out", str(page)]) == 0
+    text = page.read_text()
+    assert f"<td>{100 * run.results['target/miou']:.1f}</td>" in text
+    assert text.count('src="data:image/png;base64,') == 4  # two scores, classes, loss
+    assert text.count("<img alt=") == 4
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_scores_show_every_seed_and_their_mean(run: RunResult) -> None:
+    report = summarise(read_entries([run.folder]))
+    (axes,) = scores_figure(report.groups, "target/miou").axes
+    dots, mean = axes.lines
+    assert list(dots.get_xdata()) == pytest.approx([100 * run.results["target/miou"]])
+    assert list(mean.get_xdata()) == pytest.approx([100 * run.results["target/miou"]] * 2)
+
+
+def test_text_in_a_page_is_escaped() -> None:
+    page = html_page("a < b", f"x & y\n\n{html_table(['<h>'], [['1 < 2']])}")
+    assert "<h1>a &lt; b</h1>" in page
+    assert "<p>x &amp; y</p>" in page
+    assert '<th scope="col">&lt;h&gt;</th>' in page
+    assert "<td>1 &lt; 2</td>" in page
+
+
+def test_a_report_of_nothing_has_no_pictures() -> None:
+    assert report_figures(summarise([])) == {}

@@ -1,4 +1,4 @@
-"""A report as a terminal table, Markdown, CSV or JSON; published numbers and ours never share a column."""
+"""A report as a terminal table, Markdown, CSV, JSON or HTML; published numbers and ours never share a column."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 from udalib.core.errors import unknown_name
 from udalib.recipes.report.groups import Group, Report, to_dict
+from udalib.recipes.report.html import html_page, html_table
 from udalib.recipes.spec.tasks import TASKS
 
+TITLE = "Runs"
 NOTE = (
     "Ours: scores in percent, mean over the seeds; ± is the standard deviation over seeds (n - 1), none for one seed. "
     "Published: the number of others, with its source; not measured here."
@@ -20,7 +22,7 @@ QUICK_NOTE = "Runs with the preset quick show that everything works; their score
 
 
 def render(report: Report, format: str = "table", *, classes: bool = True) -> str:
-    """Return ``report`` as text; ``format`` is table, markdown, csv or json."""
+    """Return ``report`` as text; ``format`` is table, markdown, csv, json or html (without figures)."""
     if format not in FORMATS:
         raise unknown_name("report format", format, FORMATS)
     return FORMATS[format](report, classes)
@@ -139,6 +141,15 @@ def _document(
     return "\n\n".join(parts) + "\n"
 
 
+def html_document(report: Report, *, classes: bool = True) -> str:
+    """The report as paragraphs and tables for :func:`udalib.recipes.report.html.html_page`."""
+    return _document(report, classes, html_table, "")
+
+
+def _html(report: Report, classes: bool) -> str:
+    return html_page(TITLE, html_document(report, classes=classes))
+
+
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under a header in aligned columns, for a terminal."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -191,4 +202,5 @@ FORMATS: dict[str, Callable[[Report, bool], str]] = {
     "markdown": _markdown,
     "csv": _csv,
     "json": _json,
+    "html": _html,
 }

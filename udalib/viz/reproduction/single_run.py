@@ -23,18 +23,25 @@ def training_curves(runs: Mapping[str, Sequence[str | os.PathLike[str]]], term: 
         ConfigError: a run did not log the term; those that it did are listed.
     """
     return curves(
-        {name: [_curve(Path(folder), f"train/{term}") for folder in folders] for name, folders in runs.items()},
+        {name: [_curve(Path(folder), term) for folder in folders] for name, folders in runs.items()},
         ylabel=term,
         title="Training",
     )
 
 
-def _curve(folder: Path, name: str) -> tuple[list[float], list[float]]:
-    logged = curves_by_name(read_run(folder).metrics())
-    if name not in logged:
+def _curve(folder: Path, term: str) -> tuple[list[float], list[float]]:
+    found = logged_curve(folder, term)
+    if found is None:
+        logged = curves_by_name(read_run(folder).metrics())
         known = ", ".join(key.removeprefix("train/") for key in logged if key.startswith("train/"))
-        raise ConfigError(f"{folder} has no curve {name.removeprefix('train/')!r}; it logged {known or 'nothing'}.")
-    return [float(i) for i in logged[name]], list(logged[name].values())
+        raise ConfigError(f"{folder} has no curve {term!r}; it logged {known or 'nothing'}.")
+    return found
+
+
+def logged_curve(folder: str | os.PathLike[str], term: str) -> tuple[list[float], list[float]] | None:
+    """Iterations and values of a term of training that a run logged; None if it did not."""
+    curve = curves_by_name(read_run(folder).metrics()).get(f"train/{term}")
+    return None if curve is None else ([float(i) for i in curve], list(curve.values()))
 
 
 def prediction_samples(
