@@ -75,7 +75,7 @@ def test_a_report_is_a_page_with_its_pictures_inside(run: RunResult, tmp_path: P
 
 def test_scores_show_every_seed_and_their_mean(run: RunResult) -> None:
     report = summarise(read_entries([run.folder]))
-    (axes,) = scores_figure(report.groups, "target/miou").axes
+    (axes,) = scores_figure(report.groups, "target/miou", ["tiny"]).axes
     dots, mean = axes.lines
     assert list(dots.get_xdata()) == pytest.approx([100 * run.results["target/miou"]])
     assert list(mean.get_xdata()) == pytest.approx([100 * run.results["target/miou"]] * 2)

@@ -28,7 +28,7 @@ def render(report: Report, format: str = "table", *, classes: bool = True) -> st
     return FORMATS[format](report, classes)
 
 
-def _titles(report: Report) -> tuple[dict[int, str], list[str]]:
+def short_titles(report: Report) -> tuple[dict[int, str], list[str]]:
     """Short title of each group, by identity, and the overrides that its number in brackets stands for."""
     changed = [group for group in report.groups if group.changes]
     numbers = {id(group): f" [{k}]" for k, group in enumerate(changed, start=1)}
@@ -41,7 +41,7 @@ def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     with_published = any(group.published for group in report.groups)
     header = ["recipe", "preset", *(f"ours: {metric_title(m)}" for m in metrics)]
     header += ["seeds", "iterations", "batch", "minutes a run", "device"] + ["published"] * with_published
-    titles, rows = _titles(report)[0], []
+    titles, rows = short_titles(report)[0], []
     for group in report.groups:
         scores = group.scores()
         row = [titles[id(group)], group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
@@ -88,7 +88,7 @@ def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]
 
 def _own_columns(report: Report, groups: Sequence[Group], evaluation: str) -> list[tuple[str, dict[str, str]]]:
     """Header, and text by class, of what was measured here."""
-    titles = _titles(report)[0]
+    titles = short_titles(report)[0]
     return [
         (
             f"ours: {titles[id(group)]} ({group.first.preset})",
@@ -127,7 +127,7 @@ def _document(
     parts = []
     if report.groups:
         parts.append(table(*_score_rows(report)))
-        changes = _titles(report)[1]
+        changes = short_titles(report)[1]
         parts += ["\n".join(bullet + line for line in changes)] * bool(changes) + [NOTE]
         if any(group.first.preset == "quick" for group in report.groups):
             parts.append(QUICK_NOTE)
