@@ -23,9 +23,8 @@ def report_figures(report: Report) -> dict[str, Picture]:
     titles = short_titles(report)[0]
     for metric in report.metrics():
         groups = [group for group in report.groups if metric in group.scores()]
-        found[f"Ours: {metric_title(metric)}, a dot a seed, a line their mean"] = scores_figure(
-            groups, metric, [titles[id(group)] for group in groups]
-        )
+        caption = f"Ours: {metric_title(metric)}, a dot a seed, a line their mean"
+        found[caption] = scores_figure(groups, metric, [titles[id(group)] for group in groups])
     spaces = {str(read_run(group.first.folder).data["recipe"]["label_space"]) for group in report.groups}
     if len(spaces) == 1 and all(group.first.monitor for group in report.groups):
         found |= _by_class(report.groups, spaces.pop(), titles)
