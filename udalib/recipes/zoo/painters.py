@@ -17,7 +17,7 @@ from udalib.recipes.zoo.self_training.parts import Rung, self_trained
 from udalib.recipes.zoo.self_training.streets import PRESETS, SAMPLER, TARGET
 from udalib.recipes.zoo.streets import world_recipe, world_stream
 
-ITERATIONS = 600
+ITERATIONS = 400
 NETWORK = NetworkSpec.pair(
     EncoderSpec.of("timm:vit_tiny_patch16_224", patch_size=8, embed_dim=96, depth=8, num_heads=3),
     DecoderSpec.of("light_fpn"),
