@@ -177,7 +177,6 @@ def score_run(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         "scores": {name: [each[name] for each in scores] for name in full},
         "similarity": {name: scorer.similarity(name, stack) for name in full},
         "stack": {"name": stack.name, "layers": len(stack), "class": type(stack.layers[0]).__name__},
-        "seconds": data.get("seconds"),
         "machine": data["device"],
         "versions": data["versions"],
     }
