@@ -2,11 +2,15 @@
 
     python benchmarks/painters.py --jobs 2
     python benchmarks/painters.py --extend
+    python benchmarks/painters.py --photographs --jobs 2      # needs UDALIB_DATA and UDALIB_WEIGHTS, else it is skipped
 
 Trains streets/painters-source-only and streets/painters-dacs, then scores each network on target and source images
 under every plan of the paper: at every start, with several loops and draws, and with each block left out or exchanged
-with the next one. Resumable like ``benchmarks/effect.py``, whose workers it uses: finished runs are read, the record is
-written after every run that was scored, and --extend takes over the runs that it holds. Exit code 1 if a run failed.
+with the next one. --photographs does the same with a backbone that knows ImageNet: MobileNetV2 on CamVid, the three
+blocks of one shape in its fourth stage.
+
+Resumable like ``benchmarks/effect.py``, whose workers it uses: finished runs are read, the record is written after
+every run that was scored, and --extend takes over the runs that it holds. Exit code 1 if a run failed.
 """
 
 from __future__ import annotations
@@ -18,20 +22,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from _kept import recipes_of
+from _planned import STATES, score_run
 from effect import RESULTS, STALE
 
-from udalib.analysis.layers import find_stack, layer_similarity, layer_states
-from udalib.analysis.layers.scores import chance_iou
-from udalib.analysis.layers.stacks import Stack
-from udalib.analysis.layers.trials import Trial, plan_trials, score_trials
-from udalib.core.errors import ConfigError, UdalibError
+from udalib.analysis.layers.trials import Trial, plan_trials
+from udalib.core.errors import CheckpointError, ConfigError, DataError, UdalibError
 from udalib.core.files import read_json, write_json
 from udalib.engine.record.machine import now, versions
-from udalib.engine.record.reading import read_run
-from udalib.recipes.apply.loading import LoadedRun, find_device, load_run
-from udalib.recipes.build import build_evaluators
+from udalib.recipes.build import build_evaluators, build_method
 from udalib.recipes.sweep.pool import run_all, terminated_like_interrupted
 from udalib.recipes.sweep.tasks import (
     Task,
@@ -43,44 +42,67 @@ from udalib.recipes.sweep.tasks import (
     with_starts,
 )
 
-RECIPES = ("streets/painters-source-only", "streets/painters-dacs")
-SEEDS = [0, 1, 2]
-LOOPS, DRAWS, IMAGES = [2, 3, 4], 10, 50
-STATES = 20
-"""Images whose states are compared; of each image the whole map is one vector."""
-WHAT = (
-    "mIoU in percent on the first {images} validation images of each style of the embedded streets, student; chance is "
-    "the mIoU of guessing each pixel's class by its frequency there. States are compared on {states} images, patch "
-    "tokens only. These numbers say nothing about Cityscapes."
-)
+CHANCE = "Chance is the mIoU of guessing each pixel's class by its frequency there. States are compared on {states}"
+STREETS: dict[str, Any] = {
+    "recipes": ["streets/painters-source-only", "streets/painters-dacs"],
+    "seeds": [0, 1, 2],
+    "loops": [2, 3, 4],
+    "draws": 10,
+    "images": 50,
+    "stack": None,
+    "preset": "laptop",
+    "set": [],
+}
+PHOTOGRAPHS = {
+    **STREETS,
+    "recipes": ["camvid-day2dusk/source-only"],
+    "images": 30,
+    "stack": "encoder.body.blocks.3[1:]",
+    "set": ["train.iterations=150"],
+}
+WHAT = {
+    "streets": "mIoU in percent on the first {images} validation images of each style of the embedded streets, "
+    f"student. {CHANCE} images, patch tokens only. These numbers say nothing about Cityscapes.",
+    "photographs": "CamVid, 11 classes, mIoU in percent at 360 x 480 on the first {images} test frames at dusk "
+    f"(target) and of another drive by day (control); trained by day, shorter than the recipe. {CHANCE} images.",
+}
 Known = dict[tuple[str, int], dict[str, Any]]
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    parser.add_argument("--loops", type=int, nargs="+", default=LOOPS, help="of the parallel middle, beside one")
-    parser.add_argument("--draws", type=int, default=DRAWS, help="random orders")
-    parser.add_argument("--images", type=int, default=IMAGES, help="of each evaluation")
+    parser.add_argument("--photographs", action="store_true", help="MobileNetV2 on CamVid instead of the streets")
+    parser.add_argument("--recipes", nargs="+")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--loops", type=int, nargs="+", help="of the parallel middle, beside one")
+    parser.add_argument("--draws", type=int, help="random orders")
+    parser.add_argument("--images", type=int, help="of each evaluation")
     parser.add_argument("--stack", help="name of the blocks in the network; default the only stack there is")
-    parser.add_argument("--preset", default="laptop")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="dotted overrides of the runs")
+    parser.add_argument("--preset")
+    parser.add_argument("--set", nargs="*", metavar="KEY=VALUE", help="dotted overrides of the runs")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one thread each")
     parser.add_argument("--extend", action="store_true", help="take over the scored runs of the record at --out")
     parser.add_argument("--runs", type=Path, help="folder of the run folders; default $UDALIB_RUNS or runs")
-    parser.add_argument("--out", type=Path, default=RESULTS / "streets-painters.json")
-    return parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, help="default streets-painters.json or camvid-painters.json of the results")
+    options = parser.parse_args(arguments)
+    for name, value in usual(options).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    options.out = options.out or RESULTS / ("camvid-painters.json" if options.photographs else "streets-painters.json")
+    return options
+
+
+def usual(options: argparse.Namespace) -> dict[str, Any]:
+    """What is measured if nothing else is asked for."""
+    return PHOTOGRAPHS if options.photographs else STREETS
 
 
 def command(options: argparse.Namespace) -> str:
     """What to type to repeat the record, without the places and the speed of this machine."""
-    usual = {"recipes": list(RECIPES), "seeds": SEEDS, "loops": LOOPS, "draws": DRAWS, "images": IMAGES}
-    usual |= {"stack": None, "preset": "laptop", "set": []}
-    words = ["python", "benchmarks/painters.py"]
-    for name, value in usual.items():
+    words = ["python", "benchmarks/painters.py", *(["--photographs"] if options.photographs else [])]
+    for name, value in usual(options).items():
         given = getattr(options, name)
         if given != value:
             words += [f"--{name}", *map(str, given if isinstance(given, list) else [given])]
@@ -117,71 +139,6 @@ def kept_runs(options: argparse.Namespace, work: list[Task]) -> Known:
     }
 
 
-class Scorer:
-    """Scores of one run's network on some images of each of its evaluations, which are read once.
-
-    Args:
-        run: with weights.
-        images: of each evaluation.
-        device: where the network is.
-    """
-
-    def __init__(self, run: LoadedRun, images: int, device: torch.device) -> None:
-        self.run, self.device = run, device
-        self.evaluators = build_evaluators(run.recipe, run.method)
-        for evaluator in self.evaluators.values():
-            # A list is a data set too; every plan sees the same images, so they are read once.
-            evaluator.dataset = [evaluator.dataset[i] for i in range(min(images, len(evaluator.dataset)))]
-
-    def all_scores(self) -> dict[str, dict[str, Any]]:
-        """Everything the evaluators say, by evaluation."""
-        return {name: each.evaluate(self.run.method.predict, self.device) for name, each in self.evaluators.items()}
-
-    def scores(self) -> dict[str, float]:
-        """Mean IoU in percent by evaluation."""
-        return {name: round(100 * found["miou"], 3) for name, found in self.all_scores().items()}
-
-    def similarity(self, name: str, stack: Stack) -> list[list[float]]:
-        """Cosine similarity of the states of ``stack`` on images of an evaluation, class tokens left out."""
-        evaluator = self.evaluators[name]
-        samples = [evaluator.dataset[i] for i in range(min(STATES, len(evaluator.dataset)))]
-        images, network = evaluator.images(samples, self.device), self.run.method.network
-        states = layer_states(network, lambda: network(images), stack=stack)
-        prefix = prefix_tokens(network.encoder)
-        found = layer_similarity(states, "patch" if prefix else "all", prefix_tokens=prefix)
-        return [[round(value, 4) for value in row] for row in found.tolist()]
-
-
-def prefix_tokens(encoder: torch.nn.Module) -> int:
-    """Tokens before those of the image, as timm's transformers say it; 0 for other encoders."""
-    return max((int(getattr(module, "num_prefix_tokens", 0)) for module in encoder.modules()), default=0)
-
-
-def score_run(task: Task, options: argparse.Namespace) -> dict[str, Any]:
-    """One row of the record: the untouched network, every trial, and how alike its states are."""
-    device = find_device(options.device)
-    run = load_run(task.folder, device)
-    network: Any = run.method.network
-    stack = find_stack(network, options.stack)
-    scorer = Scorer(run, options.images, device)
-    full = scorer.all_scores()
-    pixels = {name: torch.tensor(found["confusion"]).sum(1).tolist() for name, found in full.items()}
-    trials = plan_trials(len(stack), loops=options.loops, draws=options.draws)
-    scores = score_trials(network, trials, scorer.scores, stack=stack)
-    data = read_run(task.folder).data
-    return {
-        "recipe": task.recipe.name,
-        "seed": task.recipe.train.seed,
-        "full": {name: round(100 * found["miou"], 3) for name, found in full.items()},
-        "chance": {name: round(100 * chance_iou(counts), 3) for name, counts in pixels.items()},
-        "scores": {name: [each[name] for each in scores] for name in full},
-        "similarity": {name: scorer.similarity(name, stack) for name in full},
-        "stack": {"name": stack.name, "layers": len(stack), "class": type(stack.layers[0]).__name__},
-        "machine": data["device"],
-        "versions": data["versions"],
-    }
-
-
 def record(options: argparse.Namespace, work: list[Task], rows: Known, failed: Mapping[str, str]) -> dict[str, Any]:
     """What is written: every trial by its arguments, and every run with its scores in that order."""
     done = [rows[key] for task in work if (key := (task.recipe.name, task.recipe.train.seed)) in rows]
@@ -193,7 +150,9 @@ def record(options: argparse.Namespace, work: list[Task], rows: Known, failed: M
         raise ConfigError(f"the recipes have stacks of {sorted(layers)} layers; score those of one depth together.")
     return {
         "benchmark": "layers as painters: execution plans of a segmentation transformer",
-        "what": WHAT.format(images=options.images, states=min(STATES, options.images)),
+        "what": WHAT["photographs" if options.photographs else "streets"].format(
+            images=options.images, states=min(STATES, options.images)
+        ),
         "created": now(),
         "command": command(options),
         "versions": versions(),
@@ -204,6 +163,16 @@ def record(options: argparse.Namespace, work: list[Task], rows: Known, failed: M
         "runs": done,
         "failed": dict(failed),
     }
+
+
+def not_here(options: argparse.Namespace) -> str | None:
+    """Why photographs or weights of others, which the repository does not hold, cannot be read; None if they can."""
+    try:
+        for task in tasks(options)[:1]:
+            build_evaluators(task.recipe, build_method(task.recipe))
+    except (DataError, CheckpointError) as error:
+        return str(error)
+    return None
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -240,6 +209,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure and write; 1 if a run failed, 2 for a wrong name or value, 130 after Ctrl-C."""
     options = parse(arguments)
+    reason = not_here(options) if options.photographs else None
+    if reason:
+        print(f"skipped: {reason}")
+        return 0
     try:
         summary = measure(options)
     except UdalibError as error:

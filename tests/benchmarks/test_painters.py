@@ -8,11 +8,12 @@ import shlex
 import pytest
 import torch
 
-from udalib.analysis.layers import create_plan, largest_start, planned
+from udalib.analysis.layers import create_plan, find_stack, largest_start, layer_states, planned
 from udalib.analysis.runs.measured import command_of
-from udalib.recipes import list_recipes, parse_assignments, run_recipe
+from udalib.recipes import get_recipe, list_recipes, parse_assignments, run_recipe
 from udalib.recipes.apply.loading import load_run
 from udalib.recipes.build import build_evaluators
+from udalib.recipes.networks import build_network
 
 NAME, LAYERS = "streets/painters-source-only", 8
 SIZES = [f"{place}.dataset.size=16,32" for place in ("streams.source", "evaluations.target", "evaluations.source")]
@@ -133,8 +134,32 @@ def test_a_run_of_an_older_recipe_is_named_and_not_scored(painters, runs, tmp_pa
     assert not (tmp_path / "out.json").exists()
 
 
-def test_its_recipes_exist_and_its_command_is_what_notebooks_show(painters):
-    options = painters.parse([])
+@pytest.mark.parametrize(("words", "name"), [([], "streets-painters"), (["--photographs"], "camvid-painters")])
+def test_its_recipes_exist_and_its_command_is_what_notebooks_show(painters, words, name):
+    options = painters.parse(words)
     assert set(options.recipes) <= set(list_recipes())
-    assert command_of("streets-painters").startswith(painters.command(options))
-    assert options.out.name == "streets-painters.json"
+    assert command_of(name).startswith(painters.command(options))
+    assert options.out.name == f"{name}.json"
+
+
+def test_photographs_that_are_not_there_are_skipped_with_the_reason(painters, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("UDALIB_DATA", str(tmp_path))
+    monkeypatch.setenv("UDALIB_WEIGHTS", str(tmp_path))
+    out = tmp_path / "out.json"
+    assert painters.main(["--photographs", "--runs", str(tmp_path), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("skipped: ")
+    assert not out.exists()
+
+
+def test_the_blocks_of_one_shape_in_a_stage_of_mobilenet_are_a_stack(painters):
+    options = painters.parse(["--photographs"])
+    network = build_network(get_recipe(options.recipes[0]).network, 11, pretrained=False).eval()
+    stack = find_stack(network, options.stack)
+    assert [type(layer).__name__ for layer in stack.layers] == ["InvertedResidual"] * 3
+    images = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        state = layer_states(network, lambda: network(images), stack=stack)
+        with planned(network, create_plan("reverse", 3), stack=stack):
+            found = layer_states(network, lambda: network(images), stack=stack)[-1]
+        by_hand = stack.layers[1](stack.layers[2](stack.layers[0](state[0])))
+    assert torch.allclose(found, by_hand, atol=1e-5)

@@ -16,6 +16,7 @@ SCRIPTS = {
     "udalib report runs/streets --format json",
     "streets-onset": "python benchmarks/class_onset.py",
     "streets-painters": "python benchmarks/painters.py --jobs 2",
+    "camvid-painters": "python benchmarks/painters.py --photographs --jobs 2",
     "adversarial-sweep": "python benchmarks/adversarial_sweep.py --jobs 2",
 }
 """Records that a command of their own makes; every comparison has one besides."""
