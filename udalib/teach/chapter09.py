@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def _parallel(answer: Any) -> str:
     random = torch.Generator().manual_seed(0)
     state = torch.randn(2, 5, 4, generator=random, dtype=torch.float64)
     weights = [torch.randn(4, 4, generator=random, dtype=torch.float64) for _ in range(3)]
-    layers = [lambda h, w=w: h + torch.tanh(h @ w) for w in weights]
+    layers = [_layer(weight) for weight in weights]
     one = torch.stack([layer(state) for layer in layers]).mean(0)
     got = answer(state, layers, 1)
     require(isinstance(got, Tensor) and got.shape == state.shape, "the answer is a state of the same shape.")
@@ -49,6 +50,10 @@ def _parallel(answer: Any) -> str:
     require(not torch.allclose(looped, one), "with two loops the mean goes through all layers once more.")
     require(torch.allclose(looped, two), "the input of the second loop is the mean that the first one gave.")
     return "the painters stand around one canvas, and the mean of their canvases is passed on."
+
+
+def _layer(weight: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda state: state + torch.tanh(state @ weight)
 
 
 @exercise("09.3", "write alike(a, b): cosine similarity of two states (B, T, D), as published: one vector an image.")
