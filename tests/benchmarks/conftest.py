@@ -27,4 +27,5 @@ def script(name: str) -> Any:
 
 networks, training, effect, gpu = map(script, ("networks", "training", "effect", "gpu"))
 adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"))
-self_training, class_onset, eln, features = map(script, ("self_training", "class_onset", "eln", "features"))
+self_training, class_onset, eln = map(script, ("self_training", "class_onset", "eln"))
+painters, features = map(script, ("painters", "features"))

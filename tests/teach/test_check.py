@@ -248,6 +248,31 @@ def eln_contrast_by_pixel(t, s, y, c, tau):
     return -torch.log(near[:, y == c].sum(1) / near[:, y != 255].sum(1)).mean()
 
 
+def skipped(layers, start, prefix=1, suffix=0):
+    return [*range(start + prefix), *range(layers - start - suffix, layers)]
+
+
+def side_by_side(state, layers, loops, merge=lambda outputs, state: sum(outputs) / len(outputs)):
+    for _ in range(loops):
+        state = merge([layer(state) for layer in layers], state)
+    return state
+
+
+def in_a_row(state, layers, loops):
+    for layer in list(layers) * loops:
+        state = layer(state)
+    return state
+
+
+def alike(a, b, keep=1):
+    return torch.cosine_similarity(a.flatten(keep), b.flatten(keep), dim=-1).mean()
+
+
+def plan_cost(layers, start, loops, always=False):
+    middle = layers - 2 * start - 1
+    return 2 * start + 1 + loops * middle, 2 * start + 1 + (loops if middle or always else 0)
+
+
 def takes(source, target, per_class, minimum, poorer=np.minimum, enough=lambda n, least: n >= least):
     poor = poorer(source, target)
     return {c: min(int(n), per_class) for c, n in enumerate(poor) if enough(np.minimum(source, target)[c], minimum)}
@@ -327,6 +352,11 @@ RIGHT = {
     "07.3": localisation,
     "07.4": eln_filtered,
     "07.5": eln_contrast,
+    "09.1": skipped,
+    "09.2": side_by_side,
+    "09.3": alike,
+    "09.4": lambda score, full, chance: (score - chance) / (full - chance),
+    "09.5": plan_cost,
     "08.1": takes,
     "08.2": kernel_mmd,
     "08.3": a_distance,
@@ -533,6 +563,29 @@ WRONG = [
     ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
+    ("09.1", lambda n, s: skipped(n, s, prefix=0), "BOTH ends"),
+    ("09.1", lambda n, s: skipped(n, s, suffix=1), "one layer shorter"),
+    ("09.1", lambda n, s: [*range(s + 1), *list(range(n))[-s:]], "slice from -0"),
+    ("09.1", lambda n, s: skipped(n, min(s, 1)), "7 layers, start 3"),
+    ("09.1", lambda n, s: list(range(n)), "8 layers, start 1: 0, 1, 7"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r, lambda o, h: sum(x - h for x in o) / len(o)), "what it RETURNS"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r, lambda o, h: h + sum(x - h for x in o)), "not added up"),
+    ("09.2", in_a_row, "the SAME input"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, 1), "once more"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r) if r == 1 else h, "the input of the second loop"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r)[:1], "the same shape"),
+    ("09.2", lambda h, f, r: h, "one loop is the mean"),
+    ("09.3", lambda a, b: alike(a, b, keep=2), "a TOKEN"),
+    ("09.3", lambda a, b: alike(a, b, keep=0), "for EACH image"),
+    ("09.3", lambda a, b: 1.0, "the similarity should be"),
+    ("09.4", lambda score, full, chance: (score - chance) / full, "the untouched network itself"),
+    ("09.4", lambda score, full, chance: score / full, "take chance off both"),
+    ("09.4", lambda score, full, chance: max(0, (score - chance) / (full - chance)), "in a picture only"),
+    ("09.4", lambda score, full, chance: ((score - chance) / (full - chance)) ** 3, "the share of 17"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r)[::-1], "first how many"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r)[:1], "two numbers"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r, always=True), "the middle is empty"),
+    ("09.5", lambda n, s, r: (n, 2 * s + 1 + r), "8 layers, start 1, 3 loops"),
     ("08.1", lambda s, t, n, least: takes(s, t, n, 0), "leave them out"),
     ("08.1", lambda s, t, n, least: takes(s, t, n, least, enough=lambda a, b: a > b), "exactly the minimum"),
     ("08.1", lambda s, t, n, least: takes(s, t, 10**6, least), "the most that a class may give"),
