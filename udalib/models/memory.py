@@ -7,7 +7,8 @@ dict; here they are a persistent buffer, so that no checkpoint can lack them unn
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,10 @@ from udalib.ops.memory import (
     unit_features,
     written,
 )
+
+
+Noise: TypeAlias = Callable[[Tensor], Tensor]
+"""From scores (B, K, h, w) to what is added to them."""
 
 
 class Read(NamedTuple):
@@ -111,19 +116,19 @@ class ClassMemory(nn.Module):
         """K."""
         return len(self.m_items)
 
-    def read(self, feature: Tensor, items: Tensor | None = None, noise: Tensor | None = None) -> Read:
+    def read(self, feature: Tensor, items: Tensor | None = None, noise: Noise | None = None) -> Read:
         """Fuse each pixel of ``feature`` (B, D, h, w) with the items that it is like.
 
         Args:
             feature: not normalised; the decoder gets its direction only.
             items: (K, D) unit vectors, with their graph if they are to be learned through; None = the stored ones.
-            noise: Gumbel noise (B, K, h, w) that is added to the scores (published scripts do so, in evaluation too;
-                its standard deviation of 1.28 swamps scores that differ by a few tenths); None = plain soft-max.
+            noise: added to the scores before the soft-max; None = nothing. Published scripts add Gumbel noise, in
+                evaluation too; its standard deviation of 1.28 swamps scores that differ by a few tenths.
         """
         items = self.m_items if items is None else items
         query = unit_features(feature)
         scores = similarity(query, items)
-        weights = (scores if noise is None else scores + noise).softmax(1)
+        weights = (scores if noise is None else scores + noise(scores)).softmax(1)
         fused: Tensor = self.output(torch.cat([query, mixture(weights, items)], dim=1))
         return Read(fused, scores, weights)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from udalib.models.encoders.resnet import ResNet
-from udalib.models.memory import ClassMemory
+from udalib.models.memory import ClassMemory, Noise
 from udalib.models.registry import DECODERS, ENCODERS
 from udalib.ops.resize import resize
 
@@ -141,7 +141,7 @@ class MemoryDecoder(nn.Module):
         """Fused feature (B, D, h, w) -> logits."""
         raise NotImplementedError(f"{type(self).__name__} must define classify()")
 
-    def seen(self, features: Sequence[Tensor], items: Tensor | None = None, noise: Tensor | None = None) -> Seen:
+    def seen(self, features: Sequence[Tensor], items: Tensor | None = None, noise: Noise | None = None) -> Seen:
         """All outputs; ``items`` and ``noise`` as in :meth:`udalib.models.memory.ClassMemory.read`."""
         feature = self.context(features)
         auxiliary = self.dsn(features[-2])
