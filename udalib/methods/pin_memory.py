@@ -79,7 +79,7 @@ class PinMemory(SourceDomains):
         if len(self.domains) < 2 and (self.augmentation is None or official):
             raise ConfigError(
                 f"one source domain, {self.domains[0]!r}, cannot be split in meta-train and meta-test: name a second "
-                "stream in `domains` (a second copy of the same data set will do, as published), or leave augment=True "
+                "stream in `domain_streams` (a second copy of the same data set will do, as published), or leave augment=True "
                 "and official=False, which makes two views of it."
             )
         if inner_lr < 0 or (inner_share is not None and inner_share < 0):

@@ -69,7 +69,7 @@ def build(case: Case) -> tuple[PinMemory, Exponential]:
     method = PinMemory(
         network,
         torch.optim.SGD(network.parameters(), lr=config["lr"], **options),
-        domains=tuple(map(str, domains)),
+        domain_streams=tuple(map(str, domains)),
         inner_lr=config["inner_lr"],
         inner_share=0.25 if config.get("inner_lr_anneal", True) else None,
         lambda_aux=config.get("w_aux", 0.4),

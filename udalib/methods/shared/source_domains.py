@@ -38,7 +38,7 @@ class SourceDomains(Method):
     Args:
         network: its decoder is "pin_v3plus" or "pin_v2".
         optimizer: of ``network``.
-        domains: names of the streams.
+        domain_streams: names of the domains' streams.
         init_iterations: see above (published: two passes, 2 x 743 iterations of a claimed epoch).
         lambda_aux, lambda_read, lambda_div, lambda_cls: weights of the auxiliary head's cross-entropy, of feature
             cohesion, and of the two parts of memory divergence.
@@ -63,7 +63,7 @@ class SourceDomains(Method):
         network: SegmentationNetwork,
         optimizer: Optimizer,
         *,
-        domains: tuple[str, ...] = ("source", "second"),
+        domain_streams: tuple[str, ...] = ("source", "second"),
         init_iterations: int = 0,
         lambda_aux: float = 0.4,
         lambda_read: float = 0.02,
@@ -78,7 +78,7 @@ class SourceDomains(Method):
         official: bool = False,
     ) -> None:
         super().__init__()
-        self.streams = self.domains = _checked(domains)
+        self.streams = self.domains = _checked(domain_streams)
         self.network, self.optimizer = network, optimizer
         self.decoder_memory(init_iterations)
         self.init_iterations, self.official = init_iterations, official
@@ -216,11 +216,11 @@ def _fixed_noise(scores: Tensor) -> Tensor:
     return gumbel_noise(uniform[None]).to(scores.device, scores.dtype)
 
 
-def _checked(domains: Sequence[str]) -> tuple[str, ...]:
-    names = (domains,) if isinstance(domains, str) else tuple(domains)
+def _checked(streams: Sequence[str]) -> tuple[str, ...]:
+    names = (streams,) if isinstance(streams, str) else tuple(streams)
     if not names or len(set(names)) < len(names):
         raise ConfigError(
-            f"domains are {names}; name at least one stream, each once. For two copies of one data set, as published "
+            f"domain_streams are {names}; name at least one stream, each once. For two copies of one data set, as published "
             "for a single source, give the recipe two streams of it."
         )
     return names
