@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,10 +13,10 @@ from udalib.core.errors import CheckpointError, ConfigError
 from udalib.engine import read_metrics
 from udalib.engine.optim.schedules import Exponential
 from udalib.engine.record.checkpoint import load_checkpoint, load_weights, save_checkpoint
-from udalib.recipes import get_recipe, list_recipes, run_recipe
+from udalib.recipes import execute, get_recipe, list_recipes, run_recipe
 from udalib.recipes.build import build_method, build_schedules, check
 from udalib.recipes.comparisons import get_comparison
-from udalib.recipes.conformance import CHECKS, subject_of
+from udalib.recipes.conformance import CHECKS, Subject, subject_of
 
 KINDS = ("joined", "joined-memory", "meta-learning", "memory", "memory-second-order")
 PUBLISHED = [
@@ -118,8 +118,9 @@ def test_the_other_loops_keep_what_methods_promise(name: str, check_name: str) -
     CHECKS[check_name](_subject(name))
 
 
-def _subject(name: str, _made: dict[str, Any] = {}) -> Any:  # noqa: B006
-    return _made.setdefault(name, subject_of(get_recipe(name, "quick")))
+@cache
+def _subject(name: str) -> Subject:
+    return subject_of(get_recipe(name, "quick"))
 
 
 TINY = {"train.iterations": 4, "train.progress": False, "train.log_every": 1, "method.init_iterations": 1}
@@ -179,8 +180,6 @@ def test_synthetic_sources_run_on_miniature_trees(
     """With the small encoder of the streets, scored on Cityscapes alone."""
     monkeypatch.setenv("UDALIB_CACHE", str(tmp_path / "cache"))
     recipe = get_recipe("gta-synthia-dg/memory-r50", "quick", {"network.encoder.name": "streets"})
-    from udalib.recipes import execute
-
     train = replace(recipe.train, device="cpu", progress=False)
     small = replace(recipe, evaluations=recipe.evaluations[:1], train=train, preset="")
     result = execute(small, out=tmp_path / "runs")

@@ -142,10 +142,8 @@ class PinMemory(SourceDomains):
         return {name: p for name, p in self.network.named_parameters() if p.requires_grad}
 
     def inner_gradients(self, loss: Tensor, parameters: Named) -> Named:
-        """grad L_in of the parameters that it reaches, averaged over processes; with its graph for second order."""
-        found = torch.autograd.grad(
-            loss, list(parameters.values()), create_graph=self.second_order, allow_unused=True
-        )
+        """Grad L_in of the parameters that it reaches, averaged over processes; with its graph for second order."""
+        found = torch.autograd.grad(loss, list(parameters.values()), create_graph=self.second_order, allow_unused=True)
         reached = {name: g for name, g in zip(parameters, found, strict=True) if g is not None}
         flat = torch.cat([g.reshape(-1) for g in reached.values()])
         mean = self.runtime.average(flat.detach())
@@ -162,7 +160,7 @@ class PinMemory(SourceDomains):
         }
 
     def inner_rate(self, learning_rate: float, iteration: int) -> float:
-        """xi for parameters with the learning rate ``learning_rate`` of this iteration."""
+        """Xi for parameters with the learning rate ``learning_rate`` of this iteration."""
         first = iteration == self.init_iterations
         return self.inner_lr if first or self.inner_share is None else self.inner_share * learning_rate
 

@@ -15,6 +15,7 @@ from udalib.models.heads.isanet import ISAHead
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
 from udalib.models.hrda import at_two_scales
+from udalib.models.memory_checkpoint import load_pin_checkpoint
 from udalib.models.multi_resolution import MultiResolutionNetwork, ScaleOutputs
 from udalib.models.named import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
@@ -72,5 +73,6 @@ __all__ = [
     "list_decoders",
     "list_encoders",
     "list_networks",
+    "load_pin_checkpoint",
     "load_published",
 ]

@@ -26,7 +26,6 @@ from udalib.ops.memory import (
     written,
 )
 
-
 Noise: TypeAlias = Callable[[Tensor], Tensor]
 """From scores (B, K, h, w) to what is added to them."""
 

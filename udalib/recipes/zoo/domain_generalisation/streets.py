@@ -55,9 +55,7 @@ def style_evaluation(name: str, style: str) -> EvaluationSpec:
     return EvaluationSpec(name, DatasetSpec(f"streets/{style}", options, split="val"), batch_size=20)
 
 
-def set_up(
-    family: str, title: str, streams: tuple[StreamSpec, ...], evaluations: tuple[EvaluationSpec, ...]
-) -> SetUp:
+def set_up(family: str, title: str, streams: tuple[StreamSpec, ...], evaluations: tuple[EvaluationSpec, ...]) -> SetUp:
     """Training on ``streams``, from scratch."""
     quick: dict[str, Any] = {"train.iterations": 10, "train.log_every": 2, "schedule.warmup": 2}
     paper: dict[str, Any] = {"train.iterations": 8000, "train.evaluate_every": 1000}
