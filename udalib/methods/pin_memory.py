@@ -1,7 +1,7 @@
 """Pin the Memory: a memory of the classes that is written on some source domains and must help on the others.
 
-Kim et al., "Pin the Memory: Learning to Generalize Semantic Segmentation", CVPR 2022 (pin_memory sheet; step numbers are
-those of its section 4). theta are the network's parameters, M the items, xi the inner rate.
+Kim et al., "Pin the Memory: Learning to Generalize Semantic Segmentation", CVPR 2022 (pin_memory sheet; step numbers
+are those of its section 4). theta are the network's parameters, M the items, xi the inner rate.
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ class PinMemory(SourceDomains):
         if len(self.domains) < 2 and (self.augmentation is None or official):
             raise ConfigError(
                 f"one source domain, {self.domains[0]!r}, cannot be split in meta-train and meta-test: name a second "
-                "stream in `domain_streams` (a second copy of the same data set will do, as published), or leave augment=True "
-                "and official=False, which makes two views of it."
+                "stream in `domain_streams` (a second copy of the same data set will do, as published), or leave "
+                "augment=True and official=False, which makes two views of it."
             )
         if inner_lr < 0 or (inner_share is not None and inner_share < 0):
             raise ConfigError(f"inner_lr is {inner_lr} and inner_share {inner_share}; neither may be negative.")
         self.inner_lr, self.inner_share, self.second_order = inner_lr, inner_share, second_order
 
     def step(self, batches: Mapping[str, Batch], iteration: int) -> Logs:
-        """One update and one write; logs ``loss``, both totals and their unweighted terms, ``inner_...``, ``outer_...``.
+        """One update and one write; logs ``loss``, and ``inner_...`` and ``outer_...``: totals and unweighted terms.
 
         Iterations before ``init_iterations`` fill the memory instead.
         """
@@ -148,7 +148,7 @@ class PinMemory(SourceDomains):
         flat = torch.cat([g.reshape(-1) for g in reached.values()])
         mean = self.runtime.average(flat.detach())
         flat = flat + (mean - flat.detach()) if self.second_order else mean
-        pieces = flat.split([g.numel() for g in reached.values()])
+        pieces = torch.split(flat, [g.numel() for g in reached.values()])
         return {name: piece.view_as(g) for piece, (name, g) in zip(pieces, reached.items(), strict=True)}
 
     def adapted(self, parameters: Named, gradients: Named, iteration: int) -> Named:
@@ -173,6 +173,7 @@ class PinMemory(SourceDomains):
             return None
         frozen = {name: p if name.startswith(MEMORY) else p.detach() for name, p in adapted.items()}
         passed = MemoryPass(self.network).called(frozen, batch.image, label=batch.label, read=False)
+        assert passed.sums is not None
         return self.memory.updated(self.memory.m_items, self.pooled(passed.sums))
 
     def outer_losses(
@@ -181,6 +182,7 @@ class PinMemory(SourceDomains):
         """Step 4: the meta-test domains are read by theta' with M''; nothing is written."""
         noise = self.noise(domains, iteration, "outer")
         passed = MemoryPass(self.network).called(adapted, batch.image, items, noise)
+        assert passed.seen is not None
         return self.reading_losses(passed.seen, batch.label)
 
     def logs(self, terms: Mapping[str, Named], totals: Mapping[str, Tensor]) -> Logs:

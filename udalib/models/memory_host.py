@@ -244,7 +244,7 @@ class MemoryV2(MemoryDecoder):
 
 
 def init_fan_in(module: nn.Module, but: nn.Module | None) -> None:
-    """Draw every convolution below ``module`` from Kaiming's normal distribution (fan-in), biases 0, but for ``but``'s."""
+    """Draw the convolutions below ``module``, not those below ``but``, from Kaiming's normal distribution (fan-in)."""
     kept = set() if but is None else set(but.modules())
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d) and layer not in kept:

@@ -220,7 +220,7 @@ def _checked(streams: Sequence[str]) -> tuple[str, ...]:
     names = (streams,) if isinstance(streams, str) else tuple(streams)
     if not names or len(set(names)) < len(names):
         raise ConfigError(
-            f"domain_streams are {names}; name at least one stream, each once. For two copies of one data set, as published "
-            "for a single source, give the recipe two streams of it."
+            f"domain_streams are {names}; name at least one stream, each once. For two copies of one data set, as "
+            "published for a single source, give the recipe two streams of it."
         )
     return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from udalib.engine.config import TrainConfig
@@ -35,7 +35,7 @@ class Kind:
 
     summary: str
     method: str
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     memory: bool = True
 
 

@@ -1,10 +1,10 @@
 """Pin the Memory from GTAV, SYNTHIA and IDD to real streets as published, and its baselines (pin_memory sheet, 4 to 6).
 
-Kim et al., "Pin the Memory: Learning to Generalize Semantic Segmentation", CVPR 2022. Our sources quote no number of the
-method, so its recipes answer to none; a person may add them from the paper. The only figures at hand are those of
+Kim et al., "Pin the Memory: Learning to Generalize Semantic Segmentation", CVPR 2022. Our sources quote no number of
+the method, so its recipes answer to none; a person may add them from the paper. The only figures at hand are those of
 RobustNet's extra table, a baseline in another training, at the joined recipe on GTAV and ResNet-101.
 
-``memory-*`` are ``official``: Gumbel noise always, also in predictions, and the strong view for the first source always.
+``memory-*`` are ``official``: Gumbel noise always, in predictions too, and the strong view for the first source always.
 A single source is named twice. Lengths are the published ones: epochs of 743 iterations, one more than asked for, and
 for three sources the 150 that the code falls back to because its table has them in another order (92 were meant). A
 baseline runs as long as the method on the same sources, which our sources do not state.

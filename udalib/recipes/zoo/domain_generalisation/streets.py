@@ -1,4 +1,4 @@
-"""Domain generalisation on the drawn streets: three looks of the game seen, the photograph by day and in bad weather not.
+"""Domain generalisation on the drawn streets: three looks of the game seen, the photograph in all weathers unseen.
 
 Trained on "source", "evening" and "overcast", tested on "target", "night", "fog" and "rain". The five recipe pairs
 ``streets-dg-without-STYLE`` leave one of the five older styles out and train on the other four. Nobody has published
