@@ -38,7 +38,7 @@ def network_of(case: Case) -> SegmentationNetwork:
     """Encoder and decoder of the configuration, with the file's weights and items, for normalised images."""
     config, names = case.config, {name for name, _, _ in case.params}
     depth = int("".join(c for c in config.get("backbone", "resnet50") if c.isdigit()))
-    classes = config.get("num_classes", len(case.inputs["memory"]) if "memory" in case.inputs else 19)
+    classes = next(shape[0] for name, shape, _ in case.params if name == "final2.0.weight")
     options: dict[str, Any] = {"memory": any(name.startswith("memory.") for name in names)}
     if options["memory"]:
         options["momentum"] = config.get("mem_momentum", 0.8)

@@ -324,6 +324,17 @@ def test_gumbel_noise_is_the_method_s_and_officially_in_predictions_too() -> Non
     assert losses[0] != losses[1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("second_order", [True, False])
+def test_a_compiled_network_steps_alike(second_order: bool) -> None:
+    """Traced, with adapted parameters in the place of its own, and run eagerly: the same numbers."""
+    plain, traced = (method(second_order=second_order) for _ in range(2))
+    traced.network.compile(backend="eager")
+    for i in range(3):
+        losses = [float(each.step(batches(i), i)["loss"]) for each in (plain, traced)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-9)
+
+
 def test_a_scalar_with_given_gradients() -> None:
     named = {"x": torch.randn(2, 3, requires_grad=True), "y": torch.randn(4, requires_grad=True)}
     wanted = {"x": torch.randn(2, 3), "y": torch.randn(4)}

@@ -161,6 +161,12 @@ class MemoryDecoder(nn.Module):
         seen = self.seen(features)
         return seen.logits, seen.auxiliary
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile the parts one by one, since a step goes other ways through them than :meth:`forward`."""
+        memory = [] if self.memory is None else [self.memory.output, self.memory.writenet]
+        for part in (*(child for child in self.children() if child is not self.memory), *memory):
+            part.compile(*args, **options)
+
 
 @DECODERS.register("pin_v3plus")
 class MemoryV3Plus(MemoryDecoder):

@@ -51,13 +51,13 @@ def left_over(case: Case, method: PinMemory, rates: Exponential, count: int) -> 
     """Items, running statistics and rates for the next iteration."""
     state = published_view(method.network).state_dict()
     rate = rates(case.config["lr"], count)
-    return {
-        "memory": state[ITEMS],
-        "bn1_running_mean": state["layer0.1.running_mean"],
-        "writenet_bn_running_mean": state["memory.writenet.writefeat.1.running_mean"],
-        "lr_after": rate,
-        "inner_lr_after": method.inner_rate(rate, count),
+    rates_after = {"lr_after": rate, "inner_lr_after": method.inner_rate(rate, count)}
+    entries = {
+        "memory": ITEMS,
+        "bn1_running_mean": "layer0.1.running_mean",
+        "writenet_bn_running_mean": "memory.writenet.writefeat.1.running_mean",
     }
+    return rates_after | {name: state[entry] for name, entry in entries.items() if entry in state}
 
 
 def build(case: Case) -> tuple[PinMemory, Exponential]:
