@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from udalib.models.encoders.resnet import ResNet
 from udalib.models.memory import ClassMemory
-from udalib.models.memory_host import RATES, MemoryDecoder, MemoryV2, MemoryV3Plus, dilated_resnet
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.host import RATES, MemoryDecoder, MemoryV2, MemoryV3Plus, dilated_resnet
 
 ITEMS = "memory.m_items"
 

@@ -14,9 +14,9 @@ from udalib.core.errors import CheckpointError, ConfigError
 from udalib.methods import LocalRuntime, create_method
 from udalib.methods.pin_memory import PinMemory, Split, linear
 from udalib.models.memory import ClassMemory
-from udalib.models.memory_host import MemoryV3Plus
-from udalib.models.memory_pass import MemoryPass, evaluating
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.host import MemoryV3Plus
+from udalib.models.pin_memory.passing import MemoryPass, evaluating
 from udalib.ops.memory import ClassSums
 
 CLASSES, SIDE, DOMAINS = 3, 24, ("a", "b", "c")

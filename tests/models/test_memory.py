@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from udalib.core.errors import CheckpointError, ConfigError
 from udalib.models import create_network, load_pin_checkpoint
 from udalib.models.memory import ClassMemory
-from udalib.models.memory_checkpoint import our_name
-from udalib.models.memory_host import MemoryV3Plus
-from udalib.models.memory_pass import MemoryPass, evaluating
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.checkpoint import our_name
+from udalib.models.pin_memory.host import MemoryV3Plus
+from udalib.models.pin_memory.passing import MemoryPass, evaluating
 
 SMALL: dict[str, Any] = {"channels": 8, "low_channels": 4, "auxiliary_channels": 8, "rates": (2, 3)}
 

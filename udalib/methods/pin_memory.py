@@ -18,8 +18,8 @@ from udalib.core.types import Batch, Logs
 from udalib.methods.registry import METHODS
 from udalib.methods.shared.labelled import Labelled
 from udalib.methods.shared.source_domains import SourceDomains
-from udalib.models.memory_pass import MemoryPass
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.passing import MemoryPass
 
 MEMORY = "decoder.memory."
 Named = dict[str, Tensor]

@@ -15,10 +15,10 @@ from udalib.models.heads.isanet import ISAHead
 from udalib.models.heads.segformer import SegFormerHead
 from udalib.models.heads.upernet import UPerHead
 from udalib.models.hrda import at_two_scales
-from udalib.models.memory_checkpoint import load_pin_checkpoint
 from udalib.models.multi_resolution import MultiResolutionNetwork, ScaleOutputs
 from udalib.models.named import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
+from udalib.models.pin_memory.checkpoint import load_pin_checkpoint
 from udalib.models.receptive_field import attention_maps, effective_receptive_field
 from udalib.models.registry import (
     DECODERS,

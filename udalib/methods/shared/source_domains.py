@@ -16,10 +16,10 @@ from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.shared.labelled import Labelled
 from udalib.models.memory import ClassMemory, Noise
-from udalib.models.memory_checkpoint import refuse_without_items
-from udalib.models.memory_host import Seen
-from udalib.models.memory_pass import MemoryPass, evaluating, host_decoder
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.checkpoint import refuse_without_items
+from udalib.models.pin_memory.host import Seen
+from udalib.models.pin_memory.passing import MemoryPass, evaluating, host_decoder
 from udalib.ops import cross_entropy, resize
 from udalib.ops.domain_views import DomainViews, Strengths
 from udalib.ops.memory import ClassSums, class_means, cohesion_loss, gumbel_noise, unit_features

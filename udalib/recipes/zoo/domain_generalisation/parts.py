@@ -73,7 +73,7 @@ class SetUp:
         title: the sources and what they are tested on, in words.
         label_space: of the classes.
         streams: one a domain, the first the one that a published accident favours.
-        network: with a decoder of :mod:`udalib.models.memory_host`.
+        network: with a decoder of :mod:`udalib.models.pin_memory.host`.
         optimizer, schedule, train: how it is trained, the initialisation of the memory left out.
         evaluations: labelled images of domains not trained on; the first decides which weights are the best.
         init: iterations of the memory's initialisation.

@@ -15,8 +15,8 @@ from torch.func import functional_call
 
 from udalib.core.errors import ConfigError
 from udalib.models.memory import Noise
-from udalib.models.memory_host import MemoryDecoder, Seen
 from udalib.models.network import SegmentationNetwork
+from udalib.models.pin_memory.host import MemoryDecoder, Seen
 from udalib.ops.memory import ClassSums
 
 
@@ -31,7 +31,7 @@ class MemoryPass(nn.Module):
     """A forward pass of ``network``: reading, writing, or both.
 
     Raises:
-        ConfigError: the network's decoder is none of :mod:`udalib.models.memory_host`.
+        ConfigError: the network's decoder is none of :mod:`udalib.models.pin_memory.host`.
     """
 
     def __init__(self, network: SegmentationNetwork) -> None:
@@ -77,7 +77,7 @@ class MemoryPass(nn.Module):
 
 
 def host_decoder(network: SegmentationNetwork) -> MemoryDecoder:
-    """The decoder of ``network``, if it is one of :mod:`udalib.models.memory_host`."""
+    """The decoder of ``network``, if it is one of :mod:`udalib.models.pin_memory.host`."""
     decoder = network.decoder
     if not isinstance(decoder, MemoryDecoder):
         raise ConfigError(
