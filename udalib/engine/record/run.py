@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import socket
@@ -10,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from udalib.core.errors import ConfigError, UdalibError
-from udalib.core.files import write_json
+from udalib.core.errors import UdalibError
+from udalib.core.files import take_lock, write_json
 from udalib.engine.record.checkpoint import refuse_changes
 from udalib.engine.record.machine import now, versions
 from udalib.engine.record.provenance import git_state
@@ -96,7 +95,10 @@ class Run:
         """Take the folder for this process and write status "running"."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _take(self.folder / ".lock")
+            self._lock = take_lock(
+                self.folder / ".lock",
+                f"another process is training in {self.folder}; wait for it, stop it, or choose another folder.",
+            )
         except OSError as error:
             raise UdalibError(
                 f"could not write the run folder {self.folder}: {error.strerror or error}. "
@@ -167,22 +169,3 @@ class Run:
 
     def _write(self) -> None:
         write_json(self.folder / "run.json", self._data)
-
-
-def _take(path: Path) -> Any:
-    """Open and lock ``path`` for this process; the lock goes with the process, even a killed one."""
-    file = path.open("a")
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock
-        return file
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):  # a file system without locks
-            return file
-        file.close()
-        raise ConfigError(
-            f"another process is training in {path.parent}; wait for it, stop it, or choose another folder."
-        ) from error
-    return file

@@ -204,9 +204,10 @@ class SourceDomains(Method):
 
     def predict(self, images: Tensor) -> Tensor:
         """Logits (B, C, H, W), read with the stored items, resized to the images."""
-        decoder = host_decoder(self.network)
-        noise = _fixed_noise if self.gumbel == "always" else None
-        logits = decoder.seen(self.network.features(images), noise=noise).logits
+        if self.gumbel == "always":
+            logits = host_decoder(self.network).seen(self.network.features(images), noise=_fixed_noise).logits
+        else:
+            logits = self.network(images)
         return resize(logits, images.shape[-2:], align_corners=True)
 
 
