@@ -26,7 +26,16 @@ from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
-from udalib.data.transforms.spatial import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+from udalib.data.transforms.spatial import (
+    HorizontalFlip,
+    MapLabels,
+    Pad,
+    PilResize,
+    RandomCrop,
+    RandomScale,
+    Resize,
+    ValidMargins,
+)
 
 __all__ = [
     "DATASETS",
@@ -48,6 +57,7 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "RandomScale",
     "RareClassSampler",
     "Report",
     "Resize",

@@ -1,7 +1,16 @@
 """Transforms of samples and batches: geometry, labels, colours."""
 
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
-from udalib.data.transforms.spatial import HorizontalFlip, MapLabels, Pad, PilResize, RandomCrop, Resize, ValidMargins
+from udalib.data.transforms.spatial import (
+    HorizontalFlip,
+    MapLabels,
+    Pad,
+    PilResize,
+    RandomCrop,
+    RandomScale,
+    Resize,
+    ValidMargins,
+)
 
 __all__ = [
     "ColorJitter",
@@ -11,6 +20,7 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "RandomScale",
     "Resize",
     "ValidMargins",
 ]
