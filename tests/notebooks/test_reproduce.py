@@ -111,6 +111,24 @@ def test_a_run_that_is_stopped_saves_itself_and_goes_on_to_the_same_numbers(
     assert read_run(whole.folder).results == read_run(task.folder).results
 
 
+def test_a_damaged_record_and_one_of_another_version_are_named_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notebook: Path
+) -> None:
+    monkeypatch.setattr(reproduce, "find_reproduction", lambda: notebook)
+    monkeypatch.setattr(reproduce, "run_all", lambda missing, *_: ran.extend(missing))
+    ran: list[object] = []
+    tasks = reproduce.plan(ROWS[:1], (0, 1, 2), "quick", WORDS, device="cpu", out=tmp_path)
+    damaged, other, fine = tasks["one"]
+    for task, text in ((damaged, "{"), (other, json.dumps({"status": "finished", "results": {}, "recipe": {}}))):
+        task.folder.mkdir(parents=True)
+        (task.folder / "run.json").write_text(text)
+    done = reproduce.reproduce(TABLE, tasks, out=tmp_path)
+    assert ran == [fine]
+    assert "cannot be read as the record of a run" in done.failed[damaged.title]
+    assert done.failed[other.title] == reproduce.STALE
+    assert (damaged.folder / "run.json").read_text() == "{"
+
+
 def test_one_sweep_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
     holder = "import sys, time; from udalib.notebooks.reproduce import _lock; from pathlib import Path; "
     holder += "lock = _lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"

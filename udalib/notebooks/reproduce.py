@@ -85,9 +85,12 @@ def reproduce(
     root = out or runs_root()
     lock = _lock(root)
     work = [task for seeds in zip(*tasks.values(), strict=True) for task in seeds]  # seed by seed: rows fill evenly
-    failed = {task.title: STALE for task in work if is_finished(task) and is_stale(task)}
-    missing = [task for task in with_starts(work) if not is_driven(task) and task.title not in failed]
-    told(f"{len(work)} runs in {len(tasks)} rows, {sum(map(is_driven, work))} done before, {len(missing)} to do")
+    every = with_starts(work)
+    failed = {task.title: reason for task in every if (reason := _unusable(task)) is not None}
+    sound = [task for task in every if task.title not in failed]
+    missing = [task for task in sound if not is_driven(task)]
+    before = sum(is_driven(task) for task in work if task in sound)
+    told(f"{len(work)} runs in {len(tasks)} rows, {before} done before, {len(missing)} to do")
 
     def words(task: Task) -> list[str]:
         return ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)]
@@ -107,9 +110,17 @@ def reproduce(
                 run_all(missing, jobs, done, lambda task: start_module(task, words(task)))
     finally:
         lock.close()
-    folders = [task.folder for task in work if is_finished(task) and task.title not in failed]
+    folders = [task.folder for task in work if task.title not in failed and is_finished(task)]
     rows = tuple(row for row in table.rows if row.title in tasks)
     return Reproduction(table, rows, {k: tuple(v) for k, v in tasks.items()}, summarise(read_entries(folders)), failed)
+
+
+def _unusable(task: Task) -> str | None:
+    """Why what lies in the run folder can neither be used nor gone on from; None if it can, or if nothing is there."""
+    try:
+        return STALE if is_finished(task) and is_stale(task) else None
+    except UdalibError as error:  # a damaged run.json
+        return str(error)
 
 
 def _lock(root: Path) -> Any:
