@@ -181,3 +181,8 @@ def test_text_without_a_declared_type_is_read_as_json() -> None:
 )
 def test_a_value_survives_being_typed(value: Any, hint: Any) -> None:
     assert convert(as_typed(value), hint, "x") == value
+
+
+def test_a_record_that_lacks_a_field_says_which() -> None:
+    with pytest.raises(ConfigError, match="data lacks name; it was written by another version"):
+        from_plain(_Data, {"batch_size": 2}, "data")
