@@ -14,6 +14,8 @@ TRAIN_IDS = {0: 0, 13: 13, 18: 18, 255: 255}
 CITY_IDS = {7: 0, 26: 13, 33: 18, 1: 255}
 CITY13 = {7: 0, 26: 9, 33: 12, 12: 255}  # wall, fence and pole are no classes of it
 VISTAS = {24: 0, 55: 13, 52: 18, 65: 255}
+VIPER = {3: 0, 27: 11, 13: 4, 0: 255}
+SYNTHIA_SEQ = {3: 0, 8: 11, 11: 10, 14: 255}
 SYNTHIA = {3: 0, 8: 13, 11: 18, 14: 255}
 
 # data set, split, label form, image file, label file, {raw id: train id}
@@ -21,6 +23,14 @@ TREES = [
     ("gta5", "train", "ids", "images/00001.png", "labels/00001.png", CITY_IDS),
     ("gta5", "train", "trainIds", "images/00001.png", "labels/00001_labelTrainIds.png", TRAIN_IDS),
     ("synthia", "train", "trainIds", "RGB/0000000.png", "GT/LABELS/0000000_labelTrainIds.png", TRAIN_IDS),
+    ("synthia_seq", "train", "parsed", "rgb/000001.png", "parsed_label/000001.png", SYNTHIA_SEQ),
+    ("viper", "train", "cls", "train/img/001/001_00010.jpg", "train/cls/001/001_00010.png", VIPER),
+    *(
+        ("cityscapes_seq", split, form, f"leftImg8bit_sequence/{split}/bonn/bonn_000000_000019_leftImg8bit.png",
+         f"gtFine/{split}/bonn/bonn_000000_000019_gtFine_{form}.png", ids)
+        for split in ("train", "val")
+        for form, ids in (("labelTrainIds", TRAIN_IDS), ("labelIds", CITY_IDS))
+    ),
     ("synthia", "train", "parsed", "RGB/0000000.png", "parsed_LABELS/0000000.png", SYNTHIA),
     *(
         ("cityscapes", split, form, f"{a}leftImg8bit/{split}/bonn/bonn_1_2_leftImg8bit.png",

@@ -6,7 +6,7 @@ from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.data import MapLabels, custom_space, label_space, label_space_names, lookup_table, mapping, subset
 
 SPACES = {"cityscapes19": 19, "cityscapes16": 16, "cityscapes13": 13, "cityscapes7": 7, "camvid11": 11, "voc21": 21}
-SPACES["cityscapes_things"] = 10
+SPACES |= {"cityscapes_things": 10, "viper15": 15, "synthia12": 12}
 
 
 @pytest.mark.parametrize(("name", "classes"), SPACES.items())
@@ -33,7 +33,7 @@ def test_subsets_name_the_same_classes_in_every_space():
     }
 
 
-@pytest.mark.parametrize("name", ["cityscapes16", "cityscapes13"])
+@pytest.mark.parametrize("name", ["cityscapes16", "cityscapes13", "viper15", "synthia12"])
 def test_there_and_back(name):
     classes = label_space(name).num_classes
     table = mapping("cityscapes19", name)[mapping(name, "cityscapes19")]
@@ -42,7 +42,17 @@ def test_there_and_back(name):
 
 
 @pytest.mark.parametrize(
-    "src", ["cityscapes_ids", "gta5_ids", "synthia_ids", "mapillary_v1.2_ids", "camvid_ids", *SPACES]
+    "src",
+    [
+        "cityscapes_ids",
+        "gta5_ids",
+        "synthia_ids",
+        "mapillary_v1.2_ids",
+        "camvid_ids",
+        "viper_ids",
+        "synthia_seq_ids",
+        *SPACES,
+    ],
 )
 @pytest.mark.parametrize("dst", ["cityscapes19", "cityscapes16", "cityscapes13", "cityscapes7", "camvid11"])
 def test_maps_reach_only_classes_of_their_target(src, dst):
@@ -109,3 +119,35 @@ def test_custom_space():
     for names, colors in ((["a", "a"], None), ([], None), (["a"], [(0, 0, 0), (1, 1, 1)])):
         with pytest.raises(ConfigError, match="distinct class names"):
             custom_space("bad", names, colors)
+
+
+def test_the_class_lists_of_the_video_settings():
+    """Quadmix sheet, section 4.3: classes in order, riders of Cityscapes with persons, the 11 of 12 that count."""
+    names = "road sidewalk building fence light sign vegetation terrain sky person car truck bus motorcycle bicycle"
+    assert [name.split()[-1] for name in label_space("viper15").names] == names.split()
+    names = "road sidewalk building fence pole light sign vegetation sky person rider car"
+    assert [name.split()[-1] for name in label_space("synthia12").names] == names.split()
+    assert label_space("synthia12").subset("synthia11") == (0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11)
+    ids = {
+        7: 0,
+        8: 1,
+        11: 2,
+        13: 3,
+        19: 4,
+        20: 5,
+        21: 6,
+        22: 7,
+        23: 8,
+        24: 9,
+        25: 9,
+        26: 10,
+        27: 11,
+        28: 12,
+        32: 13,
+        33: 14,
+    }
+    table = mapping("cityscapes_ids", "viper15")
+    assert {raw: int(table[raw]) for raw in range(34) if table[raw] != 255} == ids
+    ids = {7: 0, 8: 1, 11: 2, 13: 3, 17: 4, 19: 5, 20: 6, 21: 7, 23: 8, 24: 9, 25: 10, 26: 11}
+    table = mapping("cityscapes_ids", "synthia12")
+    assert {raw: int(table[raw]) for raw in range(34) if table[raw] != 255} == ids

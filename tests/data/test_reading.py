@@ -7,7 +7,7 @@ from PIL import Image
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.data import label_space
-from udalib.data.sets.reading import FileError, read_ids, read_image
+from udalib.data.sets.reading import FileError, read_ids, read_image, without_ego_vehicle
 
 SPACE = label_space("cityscapes19")
 
@@ -136,3 +136,15 @@ def test_file_errors_survive_pickling(tmp_path):
         read_image(tmp_path / "x.png")
     copy = pickle.loads(pickle.dumps(error.value))
     assert (str(copy), copy.kind, copy.path) == (str(error.value), "missing-image", tmp_path / "x.png")
+
+
+def test_the_ego_vehicle_of_viper_is_the_part_that_touches_the_middle_of_the_bottom(tmp_path):
+    rows = ["..#..##", "..##..#", "#..###.", "#.##.##"]
+    ids = np.array([[24 if c == "#" else 3 for c in row] for row in rows], dtype=np.uint8)
+    Image.fromarray(ids).save(tmp_path / "label.png")
+    left = read_ids(tmp_path / "label.png", "viper", SPACE)
+    want = ["..o..##", "..oo..#", "#..ooo.", "#.oo.oo"]  # by sides: the upper right part only touches by a corner
+    assert left.tolist() == [[{"o": 0, "#": 24, ".": 3}[c] for c in row] for row in want]
+    nothing = np.full((4, 7), 3, dtype=np.uint8)
+    assert (without_ego_vehicle(nothing) == nothing).all()
+    assert (read_ids(tmp_path / "label.png", "ids", SPACE) == ids).all()

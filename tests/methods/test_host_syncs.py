@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from udalib.methods import LocalRuntime, list_methods
 from udalib.recipes.conformance import recipe_of, subject_of
 
-NAMES = ("dacs", "daformer", "hrda", "mic", "mic-hrda")
+NAMES = ("dacs", "daformer", "hrda", "mic", "mic-hrda", "quadmix-dacs", "quadmix-hrda")
 OPTIONS = {
     "dacs": [{"mix": mix, "official": o} for mix, o in (("class", False), ("class", True), ("cut", 0), ("cow", 0))]
 }
@@ -143,6 +143,19 @@ def test_a_step_of_a_recipe_reads_nothing_back(name):
     method.runtime = Unstepped()
     state = [*method.parameters(), *method.buffers()]
     assert reads_of(lambda: method.step(batches, 0), state, batches) == []
+
+
+@pytest.mark.parametrize("name", ["quadmix", "quadmix-hrda", "quadmix-video"])
+def test_a_step_with_a_filled_bank_reads_nothing_back(name):
+    """With patches of rare classes where the recipe has them."""
+    subject = subject_of(recipe_of(name))
+    method = subject.make(0)
+    method.runtime = Unstepped()
+    method.step(subject.batch(0), 0)
+    assert not method.bank.is_empty
+    batches = subject.batch(1)
+    state = [*method.parameters(), *method.buffers()]
+    assert reads_of(lambda: method.step(batches, 1), state, batches) == []
 
 
 CASES = [(name, options) for name in NAMES for options in OPTIONS.get(name, [{}])]

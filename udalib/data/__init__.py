@@ -18,15 +18,17 @@ from udalib.data.sampling.rare_class import RareClassSampler, class_probabilitie
 from udalib.data.sampling.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
 from udalib.data.sampling.stats import ClassStatistics, class_counts, compute_class_statistics
 from udalib.data.sets.check import check_dataset
-from udalib.data.sets.clips import Clips
+from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import SegmentationFiles
 from udalib.data.sets.folder import SegmentationFolder
 from udalib.data.sets.manifests import Manifest, manifest, manifest_names
 from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
+from udalib.data.transforms.flow import EstimateFlow
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
 from udalib.data.transforms.spatial import (
+    CutBottom,
     HorizontalFlip,
     MapLabels,
     Pad,
@@ -45,8 +47,10 @@ __all__ = [
     "ClassStatistics",
     "Clips",
     "ColorJitter",
+    "CutBottom",
     "Defect",
     "Draws",
+    "EstimateFlow",
     "GaussianBlur",
     "HorizontalFlip",
     "LabelClass",
@@ -56,6 +60,7 @@ __all__ = [
     "MapLabels",
     "Pad",
     "PilResize",
+    "PreviousFrames",
     "RandomCrop",
     "RandomScale",
     "RareClassSampler",

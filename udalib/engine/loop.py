@@ -189,11 +189,11 @@ class Loop:
         self.recorder.write(self.iteration, "evaluation", found)
         self._keep_best()
 
-    def _answer(self, asks: str, images: Tensor) -> Any:
-        """What the method's function ``asks`` says of ``images``; logits come as float32."""
+    def _answer(self, asks: str, images: Any) -> Any:
+        """What the method's function ``asks`` says of ``images`` (or of clips, a batch); logits come as float32."""
         if self.stop.received is not None and self.world_size == 1:
             raise EvaluationStopped
-        if self.config.channels_last:
+        if self.config.channels_last and isinstance(images, Tensor):
             images = images.contiguous(memory_format=torch.channels_last)
         with self.runtime.autocast():
             answer = getattr(self.method, asks)(images)

@@ -145,6 +145,14 @@ class Method(nn.Module):
         """Logits (B, C, H, W) for images (B, 3, H, W) in [0, 1], at their size; eval mode is set by the caller."""
         raise NotImplementedError(f"{type(self).__name__} must define predict()")
 
+    def predict_clip(self, clip: Batch) -> Tensor:
+        """Logits (B, C, H, W) of the last frame of clips; unless a method reads the others, of that frame alone.
+
+        Args:
+            clip: ``frames`` float (B, T, 3, H, W) in [0, 1]; ``flow_backward`` (B, T - 1, 2, H, W) if there is any.
+        """
+        return self.predict(clip["frames"][:, -1])
+
     def judge(self, images: Tensor) -> Judgement:
         """Predicted classes of images (B, 3, H, W) in [0, 1], and which are taken to be wrong; eval mode as above.
 

@@ -17,7 +17,7 @@ from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.registry import METHODS
-from udalib.methods.shared.labelled import Labelled, Pass, pixel_weight
+from udalib.methods.shared.labelled import Labelled, Pass, named, pixel_weight
 from udalib.methods.shared.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
 from udalib.ops import (
@@ -113,7 +113,7 @@ class SelfTraining(Method):
         self.runtime.zero_grad(self.optimizer)
         logs = self.learn_source(source, iteration)
         target = self.label_target(batches["target"])
-        logs |= self.learn(self.mixed(source, target, iteration), "mixed", iteration)
+        logs |= self.learn_mixed(source, target, batches, iteration)
         logs |= self.learn_more(source, target, batches["target"], iteration)
         self.runtime.optimizer_step(self.optimizer)
         total = sum(value for name, value in logs.items() if name.startswith("loss_"))
@@ -124,7 +124,7 @@ class SelfTraining(Method):
         with self.runtime.autocast():
             run = self.segment(source, "source", iteration)
             more = self.source_terms(source, run)
-        return self._backward(_named("source", run.losses) | more)
+        return self._backward(named("source", run.losses) | more)
 
     def source_terms(self, source: Labelled, run: Pass) -> dict[str, Tensor]:
         """Further losses of the source pass by log name; a hook, empty here."""
@@ -134,7 +134,11 @@ class SelfTraining(Method):
         """Forward and backward of one labelled batch."""
         with self.runtime.autocast():
             run = self.segment(batch, name, iteration)
-        return self._backward(_named(name, run.losses))
+        return self._backward(named(name, run.losses))
+
+    def learn_mixed(self, source: Labelled, target: Labelled, batches: Mapping[str, Batch], iteration: int) -> Logs:
+        """Mix images and learn them; a hook for another mixing, which may read further streams of ``batches``."""
+        return self.learn(self.mixed(source, target, iteration), "mixed", iteration)
 
     def learn_more(self, source: Labelled, target: Labelled, images: Batch, iteration: int) -> Logs:
         """Run further passes on source and pseudo-labelled target images; a hook, none here.
@@ -165,7 +169,7 @@ class SelfTraining(Method):
         weight = ignore_rows(self.weigh(confidence, threshold), *self.ignored_rows)
         if "valid" in target:
             weight = weight * target["valid"]
-        return Labelled(target["image"], label, weight)
+        return Labelled(target["image"], label, weight, confidence)
 
     def weigh(self, confidence: Tensor, threshold: float | None) -> Tensor:
         """Weight of each pixel, float (B, H, W), from the teacher's ``confidence`` (B, H, W)."""
@@ -176,7 +180,7 @@ class SelfTraining(Method):
 
     def mixed(self, source: Labelled, target: Labelled, iteration: int) -> Labelled:
         """Source pixels laid over the target, jittered and blurred (steps 2, 7 and 8); mixed source pixels weigh 1."""
-        image, label, weight = target
+        image, label, weight = target[:3]
         if self.mix != "none":
             mask = self.mixing_mask(source.label, iteration)
             image, label = mix(mask, source.image, image), mix(mask, source.label, label)
@@ -213,10 +217,6 @@ class SelfTraining(Method):
         terms = list(losses.values())
         self.runtime.backward(sum(terms[1:], start=terms[0]))
         return {f"loss_{name}": term.detach() for name, term in losses.items()}
-
-
-def _named(name: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{name}_{term}" if term else name: loss for term, loss in losses.items()}
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

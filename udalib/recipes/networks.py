@@ -10,6 +10,7 @@ from udalib.core.errors import CheckpointError, ConfigError
 from udalib.core.paths import weights_root
 from udalib.models import CAFFE, HALF, IMAGENET, SegmentationNetwork
 from udalib.models.auxiliary import attach_auxiliary
+from udalib.models.clip_network import ClipNetwork, at_two_frames
 from udalib.models.hrda import at_two_scales
 from udalib.models.registry import combine
 from udalib.models.weights.load import load_published
@@ -22,7 +23,7 @@ def check_network(spec: NetworkSpec) -> None:
     """Refuse a network whose parts do not go together, by looking at ``spec`` alone.
 
     Raises:
-        ConfigError: a pair without encoder or decoder, or two scales of a network that is no pair.
+        ConfigError: a pair without encoder or decoder, two scales of a network that is no pair, or of two frames.
     """
     if spec.name == PAIR and (spec.encoder is None or spec.decoder is None):
         raise ConfigError("a network named 'pair' needs an encoder and a decoder; write NetworkSpec.pair(...).")
@@ -31,6 +32,8 @@ def check_network(spec: NetworkSpec) -> None:
             f"multi_resolution works on pairs, whose scale attention is made like the decoder; the network is "
             f"{spec.name!r}. Write NetworkSpec.pair(encoder, decoder, multi_resolution=...), or set it to None."
         )
+    if spec.two_frames and spec.multi_resolution is not None:
+        raise ConfigError("two_frames works at one scale; set multi_resolution to None, or two_frames to false.")
 
 
 def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = True) -> SegmentationNetwork:
@@ -58,7 +61,7 @@ def build_network(spec: NetworkSpec, num_classes: int, *, pretrained: bool = Tru
         load_weights(network, spec.weights)
     if spec.auxiliary is not None:
         attach_auxiliary(network, spec.auxiliary)
-    return network
+    return at_two_frames(network) if spec.two_frames and not isinstance(network, ClipNetwork) else network
 
 
 def load_weights(network: SegmentationNetwork, spec: WeightsSpec) -> None:

@@ -80,7 +80,8 @@ def _check_split(facts: Manifest, root: Path, split: str, workers: int, progress
         return Report(facts.name, 0, (Defect("empty-split", root, str(error).rstrip("."), remedy),))
     assert isinstance(dataset, SegmentationFiles)
     defects = [*_count(facts, dataset, split), *_duplicates(dataset.items)]
-    if "list" not in facts.splits[split]:
+    whole = not {"list", "frame_number"} & facts.splits[split].keys()  # other frames lie beside those of a video split
+    if whole:
         patterns = [p.rsplit("/", 1)[1] for p in split_patterns(facts, split)]
         defects += _stray(dataset, patterns, _other_labels(facts, dataset))
     files = _check_files(dataset, facts.size_wh, workers, progress)

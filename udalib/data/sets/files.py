@@ -85,6 +85,10 @@ class SegmentationFiles:
             raise DataError(
                 f"{self.name}: {self.items[index].name} has no label in this split; choose a labelled split."
             )
+        return self.decode_label(path)
+
+    def decode_label(self, path: Path) -> Tensor:
+        """Train ids of a label file of this kind, uint8 (H, W)."""
         return torch.from_numpy(self.form.table[read_ids(path, self.form.decode, self.form.space)])
 
     def identity(self) -> str:

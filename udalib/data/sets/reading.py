@@ -17,7 +17,7 @@ from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
 
-DECODERS = ("ids", "first16", "color")
+DECODERS = ("ids", "first16", "color", "viper")
 AGAIN = "Copy or download it again."
 
 
@@ -88,7 +88,7 @@ def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.uint8]:
 
     ``decode``: "ids", an 8-bit (or less) grey or palette image whose values are the ids; "first16", the first
     channel, in RGB order, of a 16-bit PNG (SYNTHIA; ids above 255 become 255); "color", an RGB image in the colours
-    of ``space`` (other colours become 255).
+    of ``space`` (other colours become 255); "viper", ids without the ego vehicle (:func:`without_ego_vehicle`).
     """
     if decode not in DECODERS:
         raise ConfigError(f"unknown label decoding {decode!r}; choose one of {', '.join(DECODERS)}.")
@@ -98,7 +98,8 @@ def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.uint8]:
         if decode == "color":
             return _color_ids(np.array(image.convert("RGB")), space)
         if image.mode in ("L", "P", "1"):
-            return np.array(image, dtype=np.uint8)
+            ids = np.array(image, dtype=np.uint8)
+            return without_ego_vehicle(ids) if decode == "viper" else ids
         if image.mode.startswith(("I", "F")):
             what = f"this label has more than 8 bits a pixel (mode {image.mode}); expected 8-bit class ids"
             raise FileError("bit-depth", path, what, "Convert it to 8 bit, or read it with decode='first16'.")
@@ -120,6 +121,29 @@ def _first_channel_16(path: Path) -> NDArray[np.uint8]:
         raise FileError("bit-depth", path, what, "Use the original files, or decode='ids' for converted ones.")
     first: NDArray[np.uint16] = pixels[0].numpy()
     return np.minimum(first, IGNORE_INDEX).astype(np.uint8)
+
+
+def without_ego_vehicle(ids: NDArray[np.uint8], vehicle: int = 24) -> NDArray[np.uint8]:
+    """Raw ids (H, W) of VIPER in which the car that carries the camera is 0: the part of class ``vehicle`` that touches
+    the middle of the bottom row, neighbours by side (quadmix sheet, section 4.3).
+    """
+    here = ids == vehicle
+    part = np.zeros_like(here)
+    part[-1, ids.shape[1] // 2] = here[-1, ids.shape[1] // 2]
+    size = -1
+    while size != part.sum():
+        size = int(part.sum())
+        for turned, mask in ((part, here), (part.T, here.T)):
+            turned[:] = _along_rows(turned, mask) | _along_rows(turned[:, ::-1], mask[:, ::-1])[:, ::-1]
+    return np.where(part, 0, ids).astype(np.uint8)
+
+
+def _along_rows(part: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``part`` spread to the right inside ``mask``: a pixel is reached if the last start lies behind the last gap."""
+    columns = np.arange(1, part.shape[1] + 1)
+    start = np.maximum.accumulate(np.where(part & mask, columns, 0), axis=1)
+    gap = np.maximum.accumulate(np.where(mask, 0, columns), axis=1)
+    return (start > gap) & mask
 
 
 def _color_ids(pixels: NDArray[np.uint8], space: LabelSpace) -> NDArray[np.uint8]:

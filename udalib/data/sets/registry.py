@@ -14,21 +14,24 @@ from udalib.core.registry import Registry
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import label_space as space_named
 from udalib.data.labels import label_space_names, mapping
-from udalib.data.sets.clips import Clips
+from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import Item, LabelForm, SegmentationFiles, relative
 from udalib.data.sets.manifests import Manifest, find_root, manifest, manifest_names
 
-DATASETS: Registry[Callable[..., SegmentationFiles | Clips]] = Registry("data set")
+DATASETS: Registry[Callable[..., SegmentationFiles | Clips | PreviousFrames]] = Registry("data set")
 NAMES = (
     "acdc",
     "bdd100k",
     "camvid",
     "cityscapes",
+    "cityscapes_seq",
     "dark_zurich",
     "gta5",
     "idd",
     "mapillary",
     "synthia",
+    "synthia_seq",
+    "viper",
     "voc2012",
 )
 
@@ -61,7 +64,7 @@ def from_manifest(
     label_space: str | None = None,
     label_form: str | None = None,
     frames: int = 1,
-) -> SegmentationFiles | Clips:
+) -> SegmentationFiles | Clips | PreviousFrames:
     """A data set that is described by a manifest.
 
     Args:
@@ -72,7 +75,8 @@ def from_manifest(
         labels: False leaves labels unread, for a target domain.
         label_space: another space to map the labels to.
         label_form: which of the manifest's label files to read; by default the first form that is on the disk.
-        frames: with more than 1, clips of that many consecutive frames (CamVid val), see :class:`Clips`.
+        frames: with more than 1, clips of that many consecutive frames (CamVid val, VIPER, Cityscapes-Seq, ...), see
+            :class:`Clips` and :class:`PreviousFrames`.
     """
     facts = manifest(name)
     folder = find_root(facts, root)
@@ -80,6 +84,9 @@ def from_manifest(
     form = choose_form(facts, folder, images, label_form)
     labelled = facts.splits.get(split, {}).get("labelled", True)
     items = [Item(image.stem, image, label_path(form, image, folder) if labelled else None) for image in images]
+    spec = facts.splits.get(split, {})
+    if spec.get("only_labelled"):
+        items = _with_labels(facts, items, split)
     if not items:
         patterns = ", ".join(split_patterns(facts, split))
         raise DataError(
@@ -87,7 +94,22 @@ def from_manifest(
         )
     target = label_space or facts.label_space
     files = SegmentationFiles(name, items, space_named(target), read_form(facts, form, target), folder, labels=labels)
-    return files if frames == 1 else Clips(files, frames, facts.splits[split].get("frame_step"))
+    if frames == 1:
+        return files
+    if "frame_number" in spec:
+        return PreviousFrames(files, frames, spec["frame_number"])
+    return Clips(files, frames, spec.get("frame_step"))
+
+
+def _with_labels(facts: Manifest, items: list[Item], split: str) -> list[Item]:
+    """The items whose label exists: of a video split, the frames that somebody has labelled."""
+    found = [item for item in items if item.label is not None and os.path.lexists(item.label)]
+    if items and not found:
+        raise DataError(
+            f"{facts.title}, split {split!r}: none of its {len(items)} frames has a label; the labels say which frames "
+            f"are used. Layout: {'; '.join(facts.layout)}."
+        )
+    return found
 
 
 def crosscity(
@@ -97,7 +119,7 @@ def crosscity(
     city: str | None = None,
     labels: bool = True,
     label_space: str | None = None,
-) -> SegmentationFiles | Clips:
+) -> SegmentationFiles | Clips | PreviousFrames:
     """Cross-City, one ``city`` of it (rome, rio, tokyo, taipei) or all four; the rest as in :func:`from_manifest`."""
     cities = manifest("crosscity").domains
     if city is not None and city not in cities:

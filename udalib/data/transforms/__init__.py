@@ -1,7 +1,9 @@
 """Transforms of samples and batches: geometry, labels, colours."""
 
+from udalib.data.transforms.flow import EstimateFlow
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
 from udalib.data.transforms.spatial import (
+    CutBottom,
     HorizontalFlip,
     MapLabels,
     Pad,
@@ -14,6 +16,8 @@ from udalib.data.transforms.spatial import (
 
 __all__ = [
     "ColorJitter",
+    "CutBottom",
+    "EstimateFlow",
     "GaussianBlur",
     "HorizontalFlip",
     "MapLabels",

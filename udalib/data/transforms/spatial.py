@@ -109,6 +109,20 @@ class Pad:
 
 
 @dataclass(frozen=True)
+class CutBottom:
+    """Leave out the last ``rows`` of everything: SYNTHIA-Seq's 120 in the video settings (quadmix sheet, 4.3)."""
+
+    rows: int
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """See :class:`CutBottom`; draws nothing."""
+        height, width = geometry.size_of(batch)
+        if not 0 <= self.rows < height:
+            raise ConfigError(f"cutting {self.rows} rows leaves nothing of an image of {height} x {width}.")
+        return geometry.crop(batch, 0, 0, (height - self.rows, width))
+
+
+@dataclass(frozen=True)
 class MapLabels:
     """Map the labels from one label space to another, e.g. ``MapLabels("cityscapes19", "camvid11")``."""
 

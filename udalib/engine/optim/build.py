@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -21,13 +21,14 @@ class Rule:
     """What applies to parameters whose dotted name contains ``pattern``.
 
     ``visits`` > 1 (SGD only) repeats the update that often a step, see
-    :class:`~udalib.engine.optim.repeated_sgd.RepeatedSGD`.
+    :class:`~udalib.engine.optim.repeated_sgd.RepeatedSGD`. ``constant`` keeps the rate whatever the schedule says.
     """
 
     pattern: str
     lr_mult: float = 1.0
     decay_mult: float = 1.0
     visits: int = 1
+    constant: bool = field(default=False, metadata={"later": True})
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class OptimizerSpec:
     def settings(self, name: str) -> Settings:
         """What the parameter ``name`` is trained with."""
         rule = self.rule_for(name) or Rule("")
-        return Settings(self.lr * rule.lr_mult, self.weight_decay * rule.decay_mult, rule.visits)
+        return Settings(self.lr * rule.lr_mult, self.weight_decay * rule.decay_mult, rule.visits, rule.constant)
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of the torch optimiser."""
@@ -84,11 +85,12 @@ class OptimizerSpec:
 
 @dataclass(frozen=True)
 class Settings:
-    """Learning rate, weight decay and updates per step of one parameter."""
+    """Learning rate, weight decay, updates per step of one parameter, and whether no schedule changes the rate."""
 
     lr: float
     weight_decay: float
     visits: int = 1
+    constant: bool = False
 
 
 def build_optimizer(spec: OptimizerSpec, named_parameters: Iterable[tuple[str, nn.Parameter]]) -> Optimizer:
@@ -120,13 +122,19 @@ def build_optimizer(spec: OptimizerSpec, named_parameters: Iterable[tuple[str, n
 
 def _new_group(spec: OptimizerSpec, settings: Settings) -> dict[str, Any]:
     repeated = f" visits {settings.visits}" if settings.visits > 1 else ""
-    name = f"lr {settings.lr:g} decay {settings.weight_decay:g}{repeated}"
+    fixed = " constant" if settings.constant else ""
+    name = f"lr {settings.lr:g} decay {settings.weight_decay:g}{repeated}{fixed}"
     group: dict[str, Any] = {"params": [], "parameter_names": [], "name": name}
     group |= {"lr": settings.lr, "initial_lr": settings.lr, "weight_decay": settings.weight_decay}
+    group |= {"constant": True} if settings.constant else {}
     return group | ({"visits": settings.visits} if settings.visits > 1 else {})
 
 
 def set_learning_rates(optimizer: Optimizer, schedule: Schedule, iteration: int) -> None:
-    """Set every group's ``lr`` to ``schedule(initial_lr, iteration)``; call it before the step of ``iteration``."""
+    """Set every group's ``lr`` to ``schedule(initial_lr, iteration)``; call it before the step of ``iteration``.
+
+    Groups of a constant rate (:class:`Rule`) keep theirs.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = schedule(group.setdefault("initial_lr", group["lr"]), iteration)
+        initial = group.setdefault("initial_lr", group["lr"])
+        group["lr"] = initial if group.get("constant", False) else schedule(initial, iteration)

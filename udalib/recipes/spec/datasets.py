@@ -12,7 +12,7 @@ from torch import Tensor
 from udalib.core.types import Batch, Sample
 from udalib.data import DATASETS, Draws, LabelSpace, MapDataset, Transform, label_space, mapping
 from udalib.data.sampling.stats import file_of, identity_of, label_of
-from udalib.world import STYLES, Streets, Things
+from udalib.world import STYLES, StreetClips, Streets, Things
 
 WORLD = "streets/"
 THINGS = "streets/things"
@@ -31,8 +31,23 @@ def dataset_factory(name: str) -> Callable[..., Any]:
     if name.startswith(WORLD):
         style = name.removeprefix(WORLD)
         STYLES.get(style)
-        return partial(Streets, style)
+        return partial(streets, style)
     return DATASETS.get(name)
+
+
+def streets(
+    style: str,
+    split: str = "train",
+    length: int = 2000,
+    size: tuple[int, int] = (64, 128),
+    seed: int = 0,
+    cache: bool = True,
+    frames: int = 1,
+) -> Streets | StreetClips:
+    """Pictures of a style, or with ``frames`` > 1 clips of that many with flow; see the two classes."""
+    if frames == 1:
+        return Streets(style, split, length, size, seed, cache)
+    return StreetClips(style, split, length, size, seed, cache, frames=frames)
 
 
 class Relabelled:
@@ -49,7 +64,8 @@ class Relabelled:
 
     def __getitem__(self, index: int) -> Sample:
         sample = self.dataset[index]
-        return {**sample, "label": self._table[sample["label"].long()]} if "label" in sample else sample
+        keys = [key for key in ("label", "frame_labels") if key in sample]
+        return {**sample, **{key: self._table[sample[key].long()] for key in keys}}
 
     def read_label(self, index: int) -> Tensor:
         """Label (H, W) of one item in the wanted space, without decoding its image where the data set can."""

@@ -37,6 +37,8 @@ TRANSFORMS.add("crop", data.RandomCrop)
 TRANSFORMS.add("jitter", data.ColorJitter)
 TRANSFORMS.add("blur", data.GaussianBlur)
 TRANSFORMS.add("valid_margins", data.ValidMargins)
+TRANSFORMS.add("cut_bottom", data.CutBottom)
+TRANSFORMS.add("flow", data.EstimateFlow)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""

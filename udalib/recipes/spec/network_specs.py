@@ -83,6 +83,7 @@ class NetworkSpec(Part):
         auxiliary: give the network an auxiliary classifier on this encoder feature (-2: the second to last), for
             methods that train on two levels; None = what the network has of its own.
         multi_resolution: train and predict a pair at two scales, as HRDA does; None = at one.
+        two_frames: fuse the scores of two frames of a clip, see :class:`udalib.models.clip_network.ClipNetwork`.
     """
 
     given = frozenset({"num_classes"})
@@ -95,6 +96,7 @@ class NetworkSpec(Part):
     channels: int | None = None
     auxiliary: int | None = None
     multi_resolution: MultiResolutionSpec | None = field(default=None, metadata=LATER)
+    two_frames: bool = field(default=False, metadata=LATER)
 
     @classmethod
     def pair(cls, encoder: EncoderSpec, decoder: DecoderSpec, **fields: Any) -> NetworkSpec:

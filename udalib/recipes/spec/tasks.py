@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from udalib.core.registry import Registry
 from udalib.data import LabelSpace
 from udalib.engine.evaluation.classification import ClassificationEvaluator
+from udalib.engine.evaluation.clips import ClipEvaluator
 from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
 from udalib.engine.evaluation.segmentation import SegmentationEvaluator
 
@@ -51,6 +52,17 @@ def _segmentation(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_c
     )
 
 
+def _clips(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool) -> ClipEvaluator:
+    return ClipEvaluator(
+        dataset,
+        space,
+        {name: space.subset(name) for name in spec.subsets},
+        spec.batch_size,
+        [transform.build() for transform in spec.transforms],
+        align_corners=align_corners,
+    )
+
+
 def _whole_images(evaluator: Callable[..., Any]) -> Callable[[Any, LabelSpace, EvaluationSpec, bool], Any]:
     """For a task that knows neither windows nor corners."""
 
@@ -61,6 +73,7 @@ def _whole_images(evaluator: Callable[..., Any]) -> Callable[[Any, LabelSpace, E
 
 
 TASKS.add("segmentation", Task("miou", "mIoU", "iou", "IoU by class", _segmentation))
+TASKS.add("video", Task("miou", "mIoU", "iou", "IoU by class", _clips))
 TASKS.add(
     "classification",
     Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _whole_images(ClassificationEvaluator)),

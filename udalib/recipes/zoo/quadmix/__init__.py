@@ -1,0 +1,1 @@
+"""Recipes of QuadMix, on images and on clips."""
