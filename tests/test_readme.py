@@ -234,6 +234,19 @@ def test_correlations_of_features_in_the_readme_are_those_of_the_record():
     assert kept["command"] in README
 
 
+def test_what_the_readme_says_of_the_same_seed_elsewhere_is_in_the_records():
+    again, first = (
+        json.loads((ROOT / "benchmarks" / "results" / f"streets-{name}.json").read_text())
+        for name in ("repeat", "self-training")
+    )
+    scores = {(run["recipe"], run["seed"]): run["metrics"]["target/miou"] for run in first["runs"]}
+    gaps = [100 * abs(r["metrics"]["target/miou"] - scores[r["recipe"], r["seed"]]) for r in again["runs"]]
+    assert len(gaps) == 12
+    said = f"scored {statistics.fmean(gaps):.1f} points higher or lower on average, {max(gaps):.1f} at most"
+    assert said in " ".join(README.split())
+    assert again["command"] in README
+
+
 def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():
     sweep = load_sweep(ROOT / "benchmarks" / "results" / "adversarial-sweep.json")
     assert sensitivity_sentence(sweep) in README

@@ -9,6 +9,7 @@ import torch
 
 from udalib.engine import Run, read_run
 from udalib.engine.record.energy import EnergyMeter
+from udalib.engine.record.machine import cpu_model, describe_device
 from udalib.engine.record.provenance import git_state, read_git_state
 
 
@@ -66,3 +67,8 @@ def test_energy_that_nobody_reports_is_none(counter, tmp_path):
     assert EnergyMeter(torch.device("cpu"), tmp_path / "nothing").joules() is None
     (counter / "intel-rapl:0" / "energy_uj").write_text("not a number")
     assert EnergyMeter(torch.device("cpu"), counter).joules() is None
+
+
+def test_the_processor_says_who_it_is():
+    assert describe_device(torch.device("cpu"), 1)["cpu"] == cpu_model()
+    assert isinstance(cpu_model(), str)
