@@ -49,7 +49,7 @@ def test_the_host_mixes_until_there_are_templates(toy):
 
 
 def test_both_passes_show_the_same_templates_of_the_last_iteration(toy):
-    seen, first, second, method, _ = two_steps(toy)
+    seen, first, second, *_ = two_steps(toy)
     before, now = (
         (first["source"]["image"], first["target"]["image"]),
         (second["source"]["image"], second["target"]["image"]),
@@ -92,7 +92,7 @@ def test_templates_of_the_batch_need_no_bank(toy):
 
 def test_patches_of_rare_classes_lie_on_top_of_both(toy):
     rare = {"rare_stream": "rare", "rare_classes": (1, 2), "rare_pixels": 0}
-    seen, first, second, method, _ = two_steps(toy, **rare)
+    seen, _, second, method, _ = two_steps(toy, **rare)
     assert method.streams == ("source", "target", "rare")
     images = second["rare"]["image"].view(2, 2, 3, 16, 16)
     labels = second["rare"]["label"].view(2, 2, 16, 16)

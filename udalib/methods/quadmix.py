@@ -63,7 +63,7 @@ class QuadMixing(SelfTraining):
 
     title: ClassVar[str] = "QuadMix (DACS)"
     batch_wise = BATCH_WISE
-    phases = ("quad_from",)
+    phases: tuple[str, ...] = ("quad_from",)
     #: whether patches of rare classes lie over the target template (images) or under it (clips)
     patches_on_top: ClassVar[bool] = True
     #: whether ``official`` gives each path patches of its own
@@ -118,7 +118,8 @@ class QuadMixing(SelfTraining):
         """Source and target clips mixed along the four paths; None before ``quad_from`` and while a bank is empty.
 
         Args:
-            source, target: of one length and size, with labels and pseudo labels.
+            source: with labels.
+            target: of the same length and size, with pseudo labels.
             valid: which pseudo labels are sure enough for a template, bool (B, T, H, W).
             batches: of which the stream of rare classes is read.
             iteration: of the step.
@@ -163,7 +164,7 @@ class QuadMixing(SelfTraining):
         return Patches(*first), Patches(*second)
 
     def learn_quad(self, mixed: QuadMixed, iteration: int) -> Logs:
-        """Learn T to (S to S) and T to (S to T), each with half the weight, jittered and blurred alike (steps 6 to 8)."""
+        """Learn T to (S to S) and T to (S to T), half the weight each, jittered and blurred alike (steps 6 to 8)."""
         first, second = self.views(mixed, iteration)
         if not self.feature_weight:
             return self.learn(first, "quad_source", iteration) | self.learn(second, "quad_target", iteration)

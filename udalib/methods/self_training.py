@@ -68,7 +68,7 @@ class SelfTraining(Method):
     """
 
     title: ClassVar[str] = "DACS"
-    streams = ("source", "target")
+    streams: tuple[str, ...] = ("source", "target")
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Feature-level mixing: what was pasted into both mixed images is seen in both contexts (quadmix sheet, section 4.6)."""
+"""Feature-level mixing: what both mixed images show is seen in both contexts (quadmix sheet, section 4.6)."""
 
 from __future__ import annotations
 

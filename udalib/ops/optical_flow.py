@@ -44,7 +44,7 @@ class LucasKanade:
 
     @torch.no_grad()
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """Flow float32 (B, 2, H, W) on the grid of ``first``, pointing to ``second``; both RGB (B, 3, H, W) in [0, 1]."""
+        """Flow float32 (B, 2, H, W) on the grid of ``first`` to ``second``, both RGB (B, 3, H, W) in [0, 1]."""
         pairs = [(_grey(first), _grey(second))]
         while min(pairs[-1][0].shape[-2:]) >= 2 * SMALLEST:
             pairs.append((F.avg_pool2d(pairs[-1][0], 2), F.avg_pool2d(pairs[-1][1], 2)))

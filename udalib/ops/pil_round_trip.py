@@ -1,4 +1,4 @@
-"""What a frame without its mean becomes in a conversion meant for images in [0, 1] (quadmix sheet, sections 4.5 and 4.8)."""
+"""A frame without its mean, converted as if it were an image in [0, 1] (quadmix sheet, sections 4.5 and 4.8)."""
 
 from __future__ import annotations
 

@@ -96,8 +96,10 @@ def quad_mix(
     """Mix ``source`` and ``target`` clips along the four paths.
 
     Args:
-        source, target: alike in length and size.
-        source_template, target_template: pasted in this order, so that the target's wins where both are.
+        source: clips with labels.
+        target: clips with pseudo labels, of the source's length and size.
+        source_template: pasted first.
+        target_template: pasted over it, so that it wins where both are.
         patches: for the source and for the target sample.
         paths: the pastes that are made.
         patches_on_top: patches lie over the target template (published for images), or under it (for video).

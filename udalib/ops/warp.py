@@ -98,7 +98,8 @@ def consistency_mask(flow: Tensor, back: Tensor, alpha: float = 0.01, beta: floa
     Args:
         flow: (B, 2, H, W) from frame a to b, on a's grid.
         back: (B, 2, H, W) from b to a, on b's grid.
-        alpha, beta: relative and absolute tolerance, the latter in squared pixels.
+        alpha: tolerance relative to the squared lengths.
+        beta: absolute tolerance in squared pixels.
     """
     returned = warp(back, flow)
     error = (flow + returned).square().sum(1)

@@ -115,6 +115,7 @@ class StreetClips(torch.utils.data.Dataset[Sample]):
 def _unpacked(packed: Bytes, frames: int, size: tuple[int, int]) -> Sample:
     values = torch.from_numpy(np.array(packed))
     area, flow = size[0] * size[1], (frames - 1, 2, *size)
-    images, labels, *flows = values.split([3 * frames * area, frames * area, *[4 * (frames - 1) * area] * 2])
+    sizes = [3 * frames * area, frames * area, *[4 * (frames - 1) * area] * 2]
+    images, labels, *flows = torch.split(values, sizes)
     moved = {key: each.view(torch.float16).view(flow).float() for key, each in zip(FLOWS, flows, strict=True)}
     return {"frames": images.view(frames, 3, *size), "frame_labels": labels.view(frames, *size), **moved}

@@ -58,9 +58,9 @@ class EstimateFlow:
             raise ConfigError("a flow transform works on float frames: use it in batch_transforms, first in the row.")
         first, second = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
         estimate = self._function(frames.device)
-        shape = (len(frames), frames.shape[1] - 1)
+        shape = (len(frames), frames.shape[1] - 1, 2, *frames.shape[-2:])
         back, forth = estimate(second, first), estimate(first, second)
-        return {**batch, "flow_backward": back.unflatten(0, shape), "flow_forward": forth.unflatten(0, shape)}
+        return {**batch, "flow_backward": back.reshape(shape), "flow_forward": forth.reshape(shape)}
 
     def _function(self, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
         if self.estimator == "lucas_kanade":

@@ -50,7 +50,7 @@ class Labeller:
     official: bool = False
 
     def __call__(self, network: ClipNetwork, batch: Batch, draws: Draws) -> CarriedLabels:
-        """Label ``frames`` (B, T, 3, H, W) with ``flow_backward`` (and ``flow_forward``, which tells what is hidden)."""
+        """Label ``frames`` (B, T, 3, H, W) along ``flow_backward``; ``flow_forward`` tells what is hidden."""
         frames, flow = batch["frames"], batch["flow_backward"]
         if self.guided:
             last, before, low = self._carried(network, batch, draws.bernoulli(0.5) if self.mirror else None)

@@ -19,7 +19,8 @@ def clip_cross_entropy(
 ) -> Tensor:
     """Mean cross-entropy of the labelled pixels of ``label`` (B, H, W), ``scores`` (B, C, h, w) enlarged to it.
 
-    ``weight`` (B, H, W) multiplies each pixel's and leaves the divisor, the number of labelled pixels. Without a labelled pixel it is 0, where the published code gives NaN.
+    ``weight`` (B, H, W) multiplies each pixel's and leaves the divisor, the number of labelled pixels. Without a
+    labelled pixel it is 0, where the published code gives NaN.
     """
     return cross_entropy(resize(scores, label.shape[-2:], align_corners), label, weight)
 

@@ -109,9 +109,9 @@ register_comparison(
         recipes=("camvid-clip/source-only", "camvid-clip/single-frame", "camvid-clip/quadmix-video"),
         baselines=("camvid-clip/source-only", "camvid-clip/single-frame"),
         seeds=(0, 1, 2),
-        what="CamVid, 11 classes, in percent on the 99 clips of three frames of one 15 Hz clip, which is the unlabelled "
-        "target as well: mIoU of the last frame at 360 x 480, and its consistency with the frame before along estimated "
-        "flow. Nobody has published numbers for this set-up.",
+        what="CamVid, 11 classes, in percent on the 99 clips of three frames of one 15 Hz clip, which is the "
+        "unlabelled target as well: mIoU of the last frame at 360 x 480, and its consistency with the frame before "
+        "along estimated flow. Nobody has published numbers for this set-up.",
         metrics=("target/miou", "target/temporal_consistency"),
     )
 )

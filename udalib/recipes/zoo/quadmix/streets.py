@@ -21,7 +21,7 @@ from udalib.recipes.zoo.streets import NOT_CITYSCAPES, WHAT, world_presets
 
 RARE_CLASSES = (3, 4, 5, 6, 12, 15, 16, 17, 18)
 PATCHES: dict[str, Any] = {"rare_stream": "rare", "rare_classes": RARE_CLASSES, "rare_pixels": 12}
-WITHOUT = {
+WITHOUT: dict[str, dict[str, Any]] = {
     **{f"without-{path.replace('_', '-')}": {"paths": tuple(p for p in PATHS if p != path)} for path in PATHS},
     "without-templates": {"templates": "batch"},
     "without-features": {"feature_mix": 0.0},

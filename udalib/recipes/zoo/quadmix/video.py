@@ -5,13 +5,13 @@ step: two frames of the source, three of the target; patches of rare classes fro
 
 Where we differ from the published training, as far as our sources tell:
 
- - The labeller of the first iterations, and the student's start, is a source-only run instead of a model trained by TPS.
+ - The labeller of the first iterations, and the student's start, is a source-only run instead of a TPS model.
  - Flow is estimated by torchvision's RAFT on the training frames (its weights file must lie under UDALIB_WEIGHTS)
    instead of read from files of FlowNet2 and SDCNet2D; that from d to a is composed of two.
  - Images are resized bilinearly, not bicubically; the source pass sees whole frames, the mixed ones a window, as there.
  - SYNTHIA-Seq's colour jitter of target frames (0.8, grey in a fifth) is DACS's; frames never wrap around.
  - Classes of a target template are drawn when it is pasted, beside the source's pair it is pasted with, so no class
-   meets itself; patches as in :mod:`udalib.recipes.zoo.quadmix.cityscapes`.
+   meets itself; patches as in :mod:`udalib.recipes.zoo.quadmix.cityscapes`, of more than 5 pixels whatever the class.
 """
 
 from __future__ import annotations
@@ -177,13 +177,11 @@ def quadmix(pair: VideoPair, base: Recipe, name: str, title: str, patches: int, 
 def small(recipe: Recipe) -> Options:
     """Presets for machines without a GPU: an eighth of every side, Lucas-Kanade flow, random weights to begin with."""
     values: dict[str, Any] = {"network.weights": None}
-    places = [f"streams.{stream.name}.sample_transforms.resize" for stream in recipe.streams]
-    places += [f"evaluations.{e.name}.transforms.resize" for e in recipe.evaluations]
-    parts = [*recipe.streams, *recipe.evaluations]
-    for place, part in zip(places, parts, strict=True):
-        transforms = part.sample_transforms if isinstance(part, StreamSpec) else part.transforms
+    resized = {f"streams.{s.name}.sample_transforms": s.sample_transforms for s in recipe.streams}
+    resized |= {f"evaluations.{e.name}.transforms": e.transforms for e in recipe.evaluations}
+    for place, transforms in resized.items():
         height, width = next(t.options["size"] for t in transforms if t.name == "resize")
-        values[f"{place}.size"] = (height // 8, width // 8)
+        values[f"{place}.resize.size"] = (height // 8, width // 8)
     for stream in recipe.streams:
         values[f"streams.{stream.name}.workers"] = 0
         if FLOW in stream.batch_transforms:
