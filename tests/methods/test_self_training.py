@@ -166,7 +166,7 @@ def test_mixed_pixels_are_the_sources_with_weight_one(toy, mix):
     method, data = toy.method("dacs", mix=mix, **PLAIN).train(), toy.batches()
     seen, pseudo = toy.watched(method), pseudo_labels(method.teacher(data["target"]["image"]))
     logs = method.step(data, 3)
-    image, label, weight = seen["mixed"]
+    image, label, weight = seen["mixed"][:3]
     mask = method.mixing_mask(data["source"]["label"], 3)
     assert 0 < mask.float().mean() < 1
     fraction = (pseudo.confidence >= method.threshold).float().mean()
@@ -183,7 +183,7 @@ def test_the_mixed_loss_is_the_weighted_cross_entropy(toy):
     method, data = toy.method("dacs", toy.network(1), lr=0.0).train(), toy.batches()
     seen = toy.watched(method)
     logs = method.step(data, 0)
-    image, label, weight = seen["mixed"]
+    image, label, weight = seen["mixed"][:3]
     want = cross_entropy(method.predict(image).detach(), label, weight, reduction="all_mean")
     torch.testing.assert_close(logs["loss_mixed"], want)
 

@@ -52,8 +52,8 @@ class TemplateBank(nn.Module):
         for domain, clip in zip(DOMAINS, (source, target), strict=True):
             for part, dtype in PARTS.items():
                 value = getattr(clip, part)
-                kept = torch.empty(0, dtype=dtype) if value is None else value.detach().to(dtype)
-                setattr(self, f"{domain}_{part}", kept.to(clip.frames.device))
+                empty = torch.empty(0, dtype=dtype, device=clip.frames.device)
+                setattr(self, f"{domain}_{part}", empty if value is None else value.detach().to(dtype))
         self.target_valid = valid
 
     def clips(self) -> tuple[Clip, Clip, Tensor]:
