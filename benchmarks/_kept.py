@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from _workers import Task, same_recipe
-
 from udalib.core.errors import ConfigError
 from udalib.core.files import read_json
 from udalib.engine.record.reading import read_run
 from udalib.recipes.report.records import Entry, read_entry
 from udalib.recipes.runner import record
+from udalib.recipes.sweep.tasks import Task, same_recipe
 
 FIELDS = ("preset", "overrides", "seed", "metrics", "device", "precision", "iterations", "start", "batch", "seconds")
 FIELDS += ("ended", "monitor", "tasks")

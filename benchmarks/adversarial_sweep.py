@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from _workers import Task, run_all, terminated_like_interrupted
-from effect import is_finished, task, with_starts
-
 from udalib.core.files import write_json
 from udalib.engine.record.machine import now, versions
 from udalib.engine.record.reading import read_run
 from udalib.recipes.runner import finished_results
+from udalib.recipes.sweep.pool import run_all, terminated_like_interrupted
+from udalib.recipes.sweep.tasks import Task, is_finished, make_task, unfinished, with_starts
 
 RESULT = Path(__file__).parent / "results" / "adversarial-sweep.json"
 BASE = "streets/source-only"
@@ -51,7 +50,8 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
     for seed in options.seeds:
         for name, (title, weights) in VARIANTS.items():
             for weight in weights:
-                work = task(options, name, seed, overrides(name, weight, options.iterations))
+                words = overrides(name, weight, options.iterations)
+                work = make_task(name, seed, options.preset, words, device=options.device, out=options.runs)
                 yield work, {**title, "lambda": weight, "seed": seed}
 
 
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         with terminated_like_interrupted():
-            run_all([t for t in with_starts([w for w, _ in runs], options) if not is_finished(t)], options, done)
+            run_all(unfinished(with_starts([work for work, _ in runs])), options.jobs, done)
     except KeyboardInterrupt:
         print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
         return 130

@@ -14,8 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _workers import Task, is_finished, is_stale, why_unfinished
-from effect import RESULTS, STALE, task
+from effect import RESULTS, STALE
 
 from udalib.analysis.runs.onset import ClassCurves, class_curves
 from udalib.core.errors import UdalibError
@@ -23,6 +22,7 @@ from udalib.core.files import write_json
 from udalib.engine.record.machine import now, versions
 from udalib.engine.record.reading import read_run
 from udalib.recipes.runner import command as run_command
+from udalib.recipes.sweep.tasks import Task, is_finished, is_stale, make_task, why_unfinished
 
 RECIPES = ("streets/dacs", "streets/dacs-rcs")
 SEEDS = [0, 1, 2, 3, 4]
@@ -67,7 +67,7 @@ def collect(options: argparse.Namespace) -> tuple[list[ClassCurves], dict[str, A
     machines: list[dict[str, Any]] = []
     for name in options.recipes:
         for seed in options.seeds:
-            work = task(options, name, seed, tuple(options.set))
+            work = make_task(name, seed, options.preset, tuple(options.set), out=options.runs)
             reason = reason_to_leave_out(work)
             if reason is not None:
                 overrides = dict(assignment.split("=", 1) for assignment in options.set)

@@ -21,15 +21,24 @@ from pathlib import Path
 from typing import Any
 
 from _kept import Measured, kept_runs, measured, recipes_of
-from _workers import Task, is_finished, is_stale, run_all, terminated_like_interrupted, why_unfinished
 
 from udalib.analysis.runs.comparison import effects_markdown, effects_over
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import write_json
 from udalib.engine.record.machine import now, versions
-from udalib.recipes import Recipe, Report, get_recipe, parse_assignments, run_folder, summarise
+from udalib.recipes import Recipe, Report, summarise
 from udalib.recipes.comparisons import Comparison, get_comparison, list_comparisons
 from udalib.recipes.report.groups import to_dict
+from udalib.recipes.sweep.pool import run_all, terminated_like_interrupted
+from udalib.recipes.sweep.tasks import (
+    Task,
+    is_finished,
+    is_stale,
+    make_task,
+    unfinished,
+    why_unfinished,
+    with_starts,
+)
 
 STALE = "its folder holds a run of another version of the recipe; remove it or give another --runs"
 RESULTS = Path(__file__).parent / "results"
@@ -84,26 +93,11 @@ def command(options: argparse.Namespace) -> str:
 
 def tasks(options: argparse.Namespace) -> list[Task]:
     """All runs, seeds outside, so that a stopped benchmark has complete comparisons; unknown names raise here."""
-    return [task(options, name, seed, tuple(options.set)) for seed in options.seeds for name in options.names]
-
-
-def task(options: argparse.Namespace, name: str, seed: int, overrides: tuple[str, ...] = ()) -> Task:
-    """One run, with the place of the run that it starts from, if any."""
-    recipe = get_recipe(name, options.preset, parse_assignments(overrides))
-    recipe = replace(recipe, train=replace(recipe.train, seed=seed))
-    first = task(options, recipe.start.recipe, seed).folder if recipe.start else None
-    return Task(recipe, run_folder(recipe, options.runs), overrides, first)
-
-
-def with_starts(work: list[Task], options: argparse.Namespace) -> list[Task]:
-    """``work`` and, before it, the runs that it starts from and that are not part of it: only needed, not measured."""
-    folders = {each.folder for each in work}
-    starts = {
-        each.start: task(options, each.recipe.start.recipe, each.recipe.train.seed)
-        for each in work
-        if each.recipe.start and each.start not in folders
-    }
-    return [*with_starts(list(starts.values()), options), *work] if starts else work
+    return [
+        make_task(name, seed, options.preset, tuple(options.set), device=options.device, out=options.runs)
+        for seed in options.seeds
+        for name in options.names
+    ]
 
 
 def describe(
@@ -148,7 +142,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     work = tasks(options)
     kept = kept_runs(options.extend, work)
     missing = [task for task in work if task.folder not in kept]
-    waiting = [task for task in with_starts(missing, options) if not is_finished(task)]
+    waiting = unfinished(with_starts(missing))
     failed = {task.title: STALE for task in work if is_finished(task) and is_stale(task)}
     summary: dict[str, Any] = {}
 
@@ -171,7 +165,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         failed.update({task.title: why_unfinished(task) for task in missing if not is_finished(task)})
     else:
         with terminated_like_interrupted():
-            run_all(waiting, options, done)
+            run_all(waiting, options.jobs, done)
     update()
     return summary
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from udalib.analysis.layers.scored import layer_shares, middle_shares, plans_markdown
 from udalib.analysis.runs.comparison import effects_markdown
 from udalib.analysis.runs.sweeps import load_sweep
 from udalib.cli.app import run_command
 from udalib.recipes import get_recipe, parse_assignments
 from udalib.viz import sensitivity_sentence
+from udalib.viz.features import prediction_markdown, prediction_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
@@ -163,6 +165,86 @@ def test_what_the_readme_says_of_eln_is_in_the_record():
     assert found["eln-1_8"] < min(found["control-1_8"], found["threshold-1_8"])
     names = {"control": "control", "threshold": "threshold", "ELN": "eln", "s-ECN": "s-ecn"}
     assert ", ".join(f"{title} {found[f'{name}-1_8']:.1f}" for title, name in names.items()) in said
+
+
+PAINTERS = ("streets/painters-source-only", "streets/painters-dacs")
+
+
+def painters_record():
+    return json.loads((ROOT / "benchmarks" / "results" / "streets-painters.json").read_text())
+
+
+def test_the_table_of_plans_in_the_readme_is_that_of_the_record():
+    kept = painters_record()
+    assert plans_markdown(kept, PAINTERS, 5, ("source", "target")) in README
+    assert kept["command"] in README
+    assert kept["failed"] == {}
+    assert [(run["recipe"], run["seed"]) for run in kept["runs"]] == [(n, s) for s in (0, 1, 2) for n in PAINTERS]
+    recipe = get_recipe(PAINTERS[0])
+    said = " ".join(README.split())
+    assert f"trained from scratch for {recipe.train.iterations} iterations" in said
+    assert f"{kept['settings']['images']} images of each style" in said
+
+
+def test_what_the_readme_says_of_plans_on_source_images_is_in_the_record():
+    kept, said = painters_record(), " ".join(README.split())
+    shares = [middle_shares(kept, recipe, "source") for recipe in PAINTERS]
+    one, other = ({plan: 100 * statistics.fmean(v[5]) for plan, v in each.items()} for each in shares)
+    assert all(max(each, key=each.get) == "random" for each in (one, other))
+    assert f"random order keeps most in both networks, {one['random']:.0f} and {other['random']:.0f} %" in said
+    for each in (one, other):
+        loops = [each[name] for name in ("parallel", *(f"parallel, {count} loops" for count in (2, 3, 4)))]
+        assert loops == sorted(loops)
+    skip, repeat = ([each[name] for each in (one, other)] for name in ("skip", "middle repeat"))
+    assert all(a < b for a, b in zip(skip, repeat, strict=True))
+    assert f"skipping keeps {skip[0]:.0f} and {skip[1]:.0f} %, repeating {repeat[0]:.0f} and {repeat[1]:.0f}" in said
+
+
+def test_what_the_readme_says_of_single_blocks_is_in_the_record():
+    kept, said = painters_record(), " ".join(README.split())
+
+    def raised(recipe, style, plan):
+        """Places at which the score rises in every seed."""
+        return sum(min(values) > 1 for values in layer_shares(kept, recipe, style, plan).values())
+
+    exchanged = [raised(recipe, style, "switch_layers") for style in ("target", "source") for recipe in PAINTERS]
+    words = "at {} of 7 places before adaptation and at {} of 7 after it (on source images: at {} and {})"
+    assert words.format(*exchanged) in said
+    left_out = [raised(recipe, style, "skip_layer") for style in ("target", "source") for recipe in PAINTERS]
+    assert left_out[2:] == [0, 0]
+    assert (
+        "one of {} blocks of the source-only network ({} after DACS, none on source images)".format(*left_out) in said
+    )
+    before, after = (layer_shares(kept, recipe, "target", "skip_layer")[0] for recipe in PAINTERS)
+    assert all(b < a for a, b in zip(before, after, strict=True))
+    shares = [100 * statistics.fmean(each) for each in (before, after)]
+    assert "the target score keeps {:.0f} % before and {:.0f} % after, less in each seed".format(*shares) in said
+
+
+def test_correlations_of_features_in_the_readme_are_those_of_the_record():
+    """The table and the sentence word for word; without a record the page says that there is none."""
+    said, file = " ".join(README.split()), ROOT / "benchmarks" / "results" / "streets-features.json"
+    if not file.exists():
+        assert "The tree holds no record of it yet." in said
+        return
+    kept = json.loads(file.read_text())
+    assert "no record of it yet" not in said
+    assert prediction_markdown(kept) in README
+    assert prediction_sentence(kept) in said
+    assert kept["command"] in README
+
+
+def test_what_the_readme_says_of_the_same_seed_elsewhere_is_in_the_records():
+    again, first = (
+        json.loads((ROOT / "benchmarks" / "results" / f"streets-{name}.json").read_text())
+        for name in ("repeat", "self-training")
+    )
+    scores = {(run["recipe"], run["seed"]): run["metrics"]["target/miou"] for run in first["runs"]}
+    gaps = [100 * abs(r["metrics"]["target/miou"] - scores[r["recipe"], r["seed"]]) for r in again["runs"]]
+    assert len(gaps) == 12
+    said = f"scored {statistics.fmean(gaps):.1f} points higher or lower on average, {max(gaps):.1f} at most"
+    assert said in " ".join(README.split())
+    assert again["command"] in README
 
 
 def test_what_the_readme_says_of_lambda_is_what_the_sweep_says():

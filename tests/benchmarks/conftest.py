@@ -28,4 +28,5 @@ def script(name: str) -> Any:
 networks, training, effect, gpu = map(script, ("networks", "training", "effect", "gpu"))
 adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"))
 self_training, class_onset, eln = map(script, ("self_training", "class_onset", "eln"))
-quadmix = script("quadmix")
+painters, features = map(script, ("painters", "features"))
+pin_memory, quadmix = map(script, ("pin_memory", "quadmix"))

@@ -13,7 +13,7 @@ RECORD = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "adver
 
 
 def options(tmp_path, seeds=(0,)):
-    return Namespace(preset="quick", runs=tmp_path, seeds=list(seeds), iterations=160)
+    return Namespace(preset="quick", device="auto", runs=tmp_path, seeds=list(seeds), iterations=160)
 
 
 def test_the_committed_record_holds_every_planned_run_once(adversarial_sweep, tmp_path):

@@ -81,5 +81,5 @@ def test_its_recipes_are_followed_and_its_command_is_what_notebooks_show(class_o
     assert class_onset.command(options) == command_of("streets-onset")
     assert set(class_onset.RECIPES) <= set(list_recipes())
     for name in class_onset.RECIPES:
-        train = class_onset.task(options, name, 0).recipe.train
+        train = class_onset.make_task(name, 0, options.preset).recipe.train
         assert train.evaluate_every == train.iterations // 10

@@ -38,7 +38,7 @@ def folder_of(runs, name, seed):
 
 
 def test_the_record_holds_seeds_classes_effects_and_machine(effect, runs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("_workers.start", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("udalib.recipes.sweep.pool.start_module", lambda *_: pytest.fail("trained again"))
     assert effect.main(arguments(runs, tmp_path / "out.json")) == 0
     text = (tmp_path / "out.json").read_text()
     record = json.loads(text)
@@ -129,7 +129,7 @@ def test_a_wrong_command_line_is_refused(effect, words, capsys):
 
 def test_a_record_is_extended_where_the_run_folders_are_gone(effect, runs, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out.json"
-    monkeypatch.setattr("_workers.start", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("udalib.recipes.sweep.pool.start_module", lambda *_: pytest.fail("trained again"))
     assert effect.main(arguments(runs, out)) == 0
     before = json.loads(out.read_text())
     assert effect.main(arguments(tmp_path / "gone", out, "--extend")) == 0
@@ -175,6 +175,6 @@ def test_sets_name_recipes_that_exist_and_their_command_is_short(effect):
 def test_a_run_that_another_starts_from_comes_first_and_is_not_measured(effect, tmp_path):
     options = effect.parse(["--recipes", "streets/minent", "streets/advent", "--seeds", "5", "--runs", str(tmp_path)])
     work = effect.tasks(options)
-    every = effect.with_starts(work, options)
+    every = effect.with_starts(work)
     assert [task.title for task in every] == ["streets/source-only seed 5", *(task.title for task in work)]
     assert {task.start for task in work} == {every[0].folder}

@@ -171,6 +171,22 @@ def embedded(sample):
     return Embedded(image, vectors, moved, label, (label != 255) & (vectors.mean(0) > -0.2))
 explorer = ContrastExplorer([embedded(sample) for sample in samples], space)
 """,
+    "clouds and their t-SNE": STREETS
+    + """
+explorer = InventionsExplorer(60)
+""",
+    "measures and the score": STREETS
+    + """
+from udalib.analysis.features import associations
+runs = [
+    {"recipe": f"r{i}", "target_miou": 30.0 + 3 * i + s, "measures": {
+        "encoder.1": {"mmd": 0.1 * s, "coral": 0.2 * i}, "decoder": {"mmd": 0.3 - 0.02 * i, "coral": 0.1 * i * s}}}
+    for i in range(8) for s in range(3)
+]
+titles = {name: {"title": name, "better": "low", "about": "gap"} for name in ("mmd", "coral")}
+found = {layer: associations(runs, layer) for layer in ("encoder.1", "decoder")}
+explorer = PredictionExplorer({"runs": runs, "titles": titles, "correlation": found})
+""",
     "pixel features": STREETS
     + """
 from udalib.analysis.features import Sampling, Subject, Tsne, gather, make_atlas
@@ -184,6 +200,7 @@ subjects = {name: Subject(network, network) for name, network in networks.items(
 found = gather(subjects, sets, ("encoder.1", "decoder"), space, Sampling(per_class=20, cell=8))
 explorer = FeatureExplorer(make_atlas(found, Tsne(perplexity=8, iterations=250)))
 """,
+    "seeds": STREETS + "explorer = SeedsExplorer()",
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
 

@@ -14,6 +14,7 @@ from udalib.data import (
     Pad,
     PilResize,
     RandomCrop,
+    RandomScale,
     Resize,
     ValidMargins,
 )
@@ -181,3 +182,24 @@ def test_valid_margins_move_with_the_image():
 def test_valid_margins_that_make_no_sense(margins, words):
     with pytest.raises(ConfigError, match=words):
         ValidMargins(margins)({"image": images()}, draws(4))
+
+
+def test_random_scale_resizes_both_sides_by_one_factor_truncated():
+    image = torch.randint(0, 255, (1, 3, 41, 80), dtype=torch.uint8)
+    batch = {"image": image, "label": torch.randint(0, 5, (1, 41, 80), dtype=torch.uint8)}
+    factors = []
+    for i in range(20):
+        draws = Draws.for_batch(0, "scale", i, [0])
+        factors.append(float(Draws.for_batch(0, "scale", i, [0]).uniform(0.5, 2.0)))
+        scaled = RandomScale()(batch, draws)
+        assert scaled["label"].shape == (1, int(41 * factors[-1]), int(80 * factors[-1]))
+        assert scaled["image"].shape[-2:] == scaled["label"].shape[-2:]
+    assert min(factors) < 0.8
+    assert max(factors) > 1.6
+
+
+def test_random_scale_refuses_batches_and_nonsense():
+    with pytest.raises(ConfigError, match="use it in sample_transforms"):
+        RandomScale()({"image": torch.zeros(2, 3, 4, 4)}, Draws.for_batch(0, "scale", 0, [0, 1]))
+    with pytest.raises(ConfigError, match="give 0 < low <= high"):
+        RandomScale(2.0, 0.5)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udalib.core.errors import ConfigError
-from udalib.engine.optim.schedules import Constant, Poly, WarmupPoly
+from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
 
 totals = st.integers(1, 10**6)
 
@@ -65,3 +65,16 @@ def test_constant_and_scaling():
 def test_messages(build, words):
     with pytest.raises(ConfigError, match=words):
         build()
+
+
+def test_exponential_has_a_fixed_horizon_and_may_wait() -> None:
+    """The published rate after the first of 120000 iterations; a delay shifts the whole curve."""
+    plain, late = Exponential(120_000), Exponential(120_000, delay=5)
+    assert plain(0.01, 0) == 0.01
+    assert plain(0.01, 1) == pytest.approx(0.00999925, abs=1e-9)
+    assert plain(1.0, 120_000) == pytest.approx(1.234098e-4, rel=1e-6)  # e^-9
+    assert [late(0.01, i) for i in (0, 5, 6)] == [0.01, 0.01, plain(0.01, 1)]
+    with pytest.raises(ConfigError, match="delay is -1"):
+        Exponential(10, delay=-1)
+    with pytest.raises(ConfigError, match="total is 0"):
+        Exponential(0)

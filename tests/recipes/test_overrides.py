@@ -10,7 +10,7 @@ import pytest
 
 from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.recipes.spec.options import Options
-from udalib.recipes.spec.overrides import apply_overrides, convert, parameter_paths, parse_assignments
+from udalib.recipes.spec.overrides import apply_overrides, as_typed, convert, parameter_paths, parse_assignments
 from udalib.recipes.spec.parts import Part
 from udalib.recipes.spec.serialise import difference, fingerprint, flatten, from_plain, to_plain
 
@@ -163,3 +163,26 @@ def test_a_value_json_cannot_hold_is_refused() -> None:
 def test_text_without_a_declared_type_is_read_as_json() -> None:
     assert convert("[1, 2]", Any, "x") == (1, 2)
     assert convert("plain", Any, "x") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ((64, 128), tuple[int, int]),
+        ((), tuple[int, ...]),
+        (((1, 2), (3, 4)), tuple[tuple[int, int], ...]),
+        (None, int | None),
+        (True, bool),
+        (1e-5, float),
+        ("class", str),
+        (("miou16", "miou13"), tuple[str, ...]),
+        (Options(a=1, b=(2, 3)), Options),
+    ],
+)
+def test_a_value_survives_being_typed(value: Any, hint: Any) -> None:
+    assert convert(as_typed(value), hint, "x") == value
+
+
+def test_a_record_that_lacks_a_field_says_which() -> None:
+    with pytest.raises(ConfigError, match="data lacks name; it was written by another version"):
+        from_plain(_Data, {"batch_size": 2}, "data")

@@ -17,6 +17,10 @@ def iou(confusion):
     return np.where(union > 0, hits / np.maximum(union, 1), np.nan)
 
 
+def seed_spread(scores):
+    return np.mean(list(scores)), np.std(list(scores), ddof=1)
+
+
 def largest_drop(source, target):
     known = [c for c in source if source[c] is not None and target[c] is not None]
     return max(known, key=lambda c: source[c] - target[c])
@@ -244,6 +248,66 @@ def eln_contrast_by_pixel(t, s, y, c, tau):
     return -torch.log(near[:, y == c].sum(1) / near[:, y != 255].sum(1)).mean()
 
 
+def skipped(layers, start, prefix=1, suffix=0):
+    return [*range(start + prefix), *range(layers - start - suffix, layers)]
+
+
+def side_by_side(state, layers, loops, merge=lambda outputs, state: sum(outputs) / len(outputs)):
+    for _ in range(loops):
+        state = merge([layer(state) for layer in layers], state)
+    return state
+
+
+def in_a_row(state, layers, loops):
+    for layer in list(layers) * loops:
+        state = layer(state)
+    return state
+
+
+def alike(a, b, keep=1):
+    return torch.cosine_similarity(a.flatten(keep), b.flatten(keep), dim=-1).mean()
+
+
+def plan_cost(layers, start, loops, always=False):
+    middle = layers - 2 * start - 1
+    return 2 * start + 1 + loops * middle, 2 * start + 1 + (loops if middle or always else 0)
+
+
+def takes(source, target, per_class, minimum, poorer=np.minimum, enough=lambda n, least: n >= least):
+    poor = poorer(source, target)
+    return {c: min(int(n), per_class) for c, n in enumerate(poor) if enough(np.minimum(source, target)[c], minimum)}
+
+
+def kernel_mmd(x, y, s, diagonal=False, across=2, scale=lambda s: 2 * s**2):
+    def mean(a, b, apart):
+        k = np.exp(-np.square(a[:, None] - b[None]).sum(2) / scale(s))
+        return k[~np.eye(len(a), dtype=bool)].mean() if apart else k.mean()
+
+    return mean(x, x, not diagonal) + mean(y, y, not diagonal) - across * mean(x, y, False)
+
+
+def a_distance(source, target):
+    return max(0.0, 2 * (1 - source.mean() - target.mean()))
+
+
+def purity(features, classes, images, k, others=lambda i: i[:, None] != i[None], share=lambda hits: hits.mean(1)):
+    distance = np.square(features[:, None] - features[None]).sum(2)
+    distance[~others(images)] = np.inf
+    return share(classes[distance.argsort(1)[:, :k]] == classes[:, None]).mean()
+
+
+def centred(values, recipes):
+    return values - np.array([values[recipes == r].mean() for r in recipes])
+
+
+def within(values, scores, recipes):
+    return np.corrcoef(centred(values, recipes), centred(scores, recipes))[0, 1]
+
+
+def mean_within(values, scores, recipes):
+    return np.mean([np.corrcoef(values[recipes == r], scores[recipes == r])[0, 1] for r in set(recipes)])
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -288,7 +352,26 @@ RIGHT = {
     "07.3": localisation,
     "07.4": eln_filtered,
     "07.5": eln_contrast,
+    "09.1": skipped,
+    "09.2": side_by_side,
+    "09.3": alike,
+    "09.4": lambda score, full, chance: (score - chance) / (full - chance),
+    "09.5": plan_cost,
+    "08.1": takes,
+    "08.2": kernel_mmd,
+    "08.3": a_distance,
+    "08.4": purity,
+    "08.5": within,
+    "16.1": seed_spread,
+    "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
+    "16.3": 5,
+    "16.4": lambda a, b: {k for k in a | b if (k in a, a.get(k)) != (k in b, b.get(k))},
+    "16.5": lambda ours, spread, published: abs(published - ours) <= 2 * spread,
 }
+
+
+def in_order(ours, base):
+    return seed_spread([a - b for a, b in zip(ours.values(), base.values(), strict=False)])
 
 
 def in_place(raw):
@@ -480,6 +563,68 @@ WRONG = [
     ("07.5", eln_contrast_by_pixel, "not one for each anchor"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, c, 1.0), "the loss of class 0"),
     ("07.5", lambda t, s, y, c, tau: eln_contrast(t, s, y, 0, tau), "the classes 0, 1 and 2"),
+    ("09.1", lambda n, s: skipped(n, s, prefix=0), "BOTH ends"),
+    ("09.1", lambda n, s: skipped(n, s, suffix=1), "one layer shorter"),
+    ("09.1", lambda n, s: [*range(s + 1), *list(range(n))[-s:]], "slice from -0"),
+    ("09.1", lambda n, s: skipped(n, min(s, 1)), "7 layers, start 3"),
+    ("09.1", lambda n, s: list(range(n)), "8 layers, start 1: 0, 1, 7"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r, lambda o, h: sum(x - h for x in o) / len(o)), "what it RETURNS"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r, lambda o, h: h + sum(x - h for x in o)), "not added up"),
+    ("09.2", in_a_row, "the SAME input"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, 1), "once more"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r) if r == 1 else h, "the input of the second loop"),
+    ("09.2", lambda h, f, r: side_by_side(h, f, r)[:1], "the same shape"),
+    ("09.2", lambda h, f, r: h, "one loop is the mean"),
+    ("09.3", lambda a, b: alike(a, b, keep=2), "a TOKEN"),
+    ("09.3", lambda a, b: alike(a, b, keep=0), "for EACH image"),
+    ("09.3", lambda a, b: 1.0, "the similarity should be"),
+    ("09.4", lambda score, full, chance: (score - chance) / full, "the untouched network itself"),
+    ("09.4", lambda score, full, chance: score / full, "take chance off both"),
+    ("09.4", lambda score, full, chance: max(0, (score - chance) / (full - chance)), "in a picture only"),
+    ("09.4", lambda score, full, chance: ((score - chance) / (full - chance)) ** 3, "the share of 17"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r)[::-1], "first how many"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r)[:1], "two numbers"),
+    ("09.5", lambda n, s, r: plan_cost(n, s, r, always=True), "the middle is empty"),
+    ("09.5", lambda n, s, r: (n, 2 * s + 1 + r), "8 layers, start 1, 3 loops"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, 0), "leave them out"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, least, enough=lambda a, b: a > b), "exactly the minimum"),
+    ("08.1", lambda s, t, n, least: takes(s, t, 10**6, least), "the most that a class may give"),
+    ("08.1", lambda s, t, n, least: takes(s, t, 30, least, poorer=lambda a, b: a) | {1: 40}, "from EACH domain"),
+    ("08.1", lambda s, t, n, least: takes(s, t, n, least, poorer=np.maximum), "the poorer domain decides"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, diagonal=True), "the diagonal"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, across=1), "count twice"),
+    ("08.2", lambda x, y, s: max(kernel_mmd(x, y, s), 0) ** 0.5, "SQUARED MMD"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, s, scale=lambda s: s), "mind the 2"),
+    ("08.2", lambda x, y, s: kernel_mmd(x, y, 1.0), "the squared MMD should be"),
+    ("08.2", lambda x, y, s: max(kernel_mmd(x, y, s), 0), "of a set with itself"),
+    ("08.3", lambda s, t: 2 * (1 - 2 * np.concatenate([s, t]).mean()), "every DOMAIN"),
+    ("08.3", lambda s, t: 1 - (s.mean() + t.mean()) / 2, "TWICE the error"),
+    ("08.3", lambda s, t: 1 - s.mean() - t.mean(), "the 2 in front"),
+    ("08.3", lambda s, t: 2 * (1 - 2 * s.mean()), "with an error of 20 %"),
+    ("08.3", lambda s, t: 2 * (1 - s.mean() - t.mean()), "no gap"),
+    ("08.3", lambda s, t: min(a_distance(s, t), 1.5), "never errs"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, others=lambda i: ~np.eye(len(i), dtype=bool)), "OWN image"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, others=lambda i: np.ones((len(i),) * 2, bool)), "its own nearest"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k, share=lambda hits: hits.mean(1) > 0.5), "no vote"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, k + 1), "the purity should be"),
+    ("08.4", lambda f, c, i, k: purity(f, c, i, 3), "with 7 neighbours"),
+    ("08.5", lambda x, y, r: np.corrcoef(x, y)[0, 1], "over all runs"),
+    ("08.5", lambda x, y, r: np.corrcoef(centred(x, r), y)[0, 1], "means away as well"),
+    ("08.5", mean_within, "not the mean of three"),
+    ("08.5", lambda x, y, r: -within(x, y, r), "inside recipes should be"),
+    ("08.5", lambda x, y, r: within(x, y, np.array([*"aaabbbbcc"])), "in another order"),
+    ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
+    ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
+    ("16.2", in_order, "match the seeds"),
+    ("16.2", lambda a, b: (seed_spread(a.values())[0] - seed_spread(b.values())[0], 5.0), "match the seeds"),
+    ("16.2", lambda a, b: (np.mean([a[s] - b.get(s, 0) for s in a]), 1.0), "no partner"),
+    ("16.3", 4, "first n"),
+    ("16.4", lambda a, b: {k for k in a if a[k] != b.get(k)}, "on one side only"),
+    ("16.4", lambda a, b: set(a) | set(b), "batch"),
+    ("16.4", lambda a, b: {k for k in a | b if a.get(k) != b.get(k)}, "alone misses it"),
+    ("16.5", lambda ours, spread, published: abs(published - ours) <= spread, "less than two spreads"),
+    ("16.5", lambda ours, spread, published: True, "far more"),
+    ("16.5", lambda ours, spread, published: published - ours <= 2 * spread, "absolute value"),
 ]
 
 
@@ -507,7 +652,7 @@ def test_no_answer_repeats_the_question(key):
         assert "no answer yet" in check(key, empty).message
 
 
-@pytest.mark.parametrize("key", sorted(set(EXERCISES) - {"00.5"}))
+@pytest.mark.parametrize("key", sorted(set(EXERCISES) - {"00.5", "16.3"}))
 def test_a_value_instead_of_a_function_and_a_crash_are_told(key):
     assert "the function itself" in check(key, 3).message
     assert "KeyError" in check(key, crash).message

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 
 from tyro.extras import subcommand_cli_from_dict
 
+from udalib.cli.compare import compare
 from udalib.cli.data import data
 from udalib.cli.doctor import doctor
 from udalib.cli.embed import embed
 from udalib.cli.evaluate import evaluate
+from udalib.cli.export import export
 from udalib.cli.predict import predict
 from udalib.cli.pretrain import pretrain
 from udalib.cli.report import report
+from udalib.cli.reproduce import reproduce
 from udalib.cli.run import list_, run, show
 
 Command = Callable[..., int]
@@ -23,9 +26,12 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "run": run,
     "pretrain": pretrain,
+    "reproduce": reproduce,
     "report": report,
+    "compare": compare,
     "predict": predict,
     "evaluate": evaluate,
+    "export": export,
     "embed": embed,
     "data": data,
     "doctor": doctor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
@@ -21,7 +21,7 @@ from udalib.recipes import (
     run_recipe,
     summarise,
 )
-from udalib.recipes.spec.overrides import default_options
+from udalib.recipes.spec.overrides import as_typed, default_options
 from udalib.recipes.spec.serialise import flatten
 
 Assignments = Annotated[tuple[str, ...], arg(metavar="KEY=VALUE ...")]
@@ -57,17 +57,13 @@ def show(name: Positional[str], preset: str = "laptop", set: Assignments = ()) -
     print(f"{recipe.name} ({preset}): {recipe.summary}\n")
     for path in parameter_paths(recipe):
         if "." in path or path == "label_space":
-            print(f"{path} = {_shown(values[path] if path in values else defaults[path])}")
+            print(f"{path} = {as_typed(values[path] if path in values else defaults[path])}")
     for number in recipe.published:
         note = f"; {number.note}" if number.note else ""
         print(f"\npublished {number.metric}: {number.value} ({number.source}{note})")
         if number.classes:
             print("  published by class: " + ", ".join(f"{name} {iou}" for name, iou in number.classes.items()))
     return 0
-
-
-def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def run(

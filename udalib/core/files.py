@@ -1,7 +1,8 @@
-"""Atomic writes (a reader, or a run resumed after a kill, never sees half a file), and reading a JSON object."""
+"""Atomic writes (a reader, or a run resumed after a kill, never sees half a file), reading a JSON object, locks."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from udalib.core.errors import UdalibError
+from udalib.core.errors import ConfigError, UdalibError
 
 
 @contextmanager
@@ -27,7 +28,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # Not mkstemp: its files are for their owner alone, while run folders are read by colleagues.
         temporary = target.parent / f".{target.name}.{secrets.token_hex(6)}.tmp"
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors writes files that are for their owner alone, too
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, target)
@@ -73,3 +76,25 @@ def read_json(
     if not isinstance(value, dict):
         raise error(f"{path} is not {what}: a JSON {type(value).__name__}, expected an object. {remedy}")
     return value
+
+
+def take_lock(path: str | os.PathLike[str], taken: str) -> Any:
+    """Open and lock ``path`` for this process; the lock goes with the returned file, and with a process that dies.
+
+    Raises:
+        ConfigError: another process holds it; its message is ``taken``.
+        OSError: the file cannot be opened.
+    """
+    file = Path(path).open("a")  # noqa: SIM115  # open as long as the lock is held
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock
+        return file
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):  # a file system without locks
+            return file
+        file.close()
+        raise ConfigError(taken) from error
+    return file

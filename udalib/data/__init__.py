@@ -34,6 +34,7 @@ from udalib.data.transforms.spatial import (
     Pad,
     PilResize,
     RandomCrop,
+    RandomScale,
     Resize,
     ValidMargins,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "PilResize",
     "PreviousFrames",
     "RandomCrop",
+    "RandomScale",
     "RareClassSampler",
     "Report",
     "Resize",

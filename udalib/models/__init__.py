@@ -18,6 +18,7 @@ from udalib.models.hrda import at_two_scales
 from udalib.models.multi_resolution import MultiResolutionNetwork, ScaleOutputs
 from udalib.models.named import deeplab_v3plus
 from udalib.models.network import CAFFE, HALF, IMAGENET, InputStats, SegmentationNetwork
+from udalib.models.pin_memory.checkpoint import load_pin_checkpoint
 from udalib.models.receptive_field import attention_maps, effective_receptive_field
 from udalib.models.registry import (
     DECODERS,
@@ -72,5 +73,6 @@ __all__ = [
     "list_decoders",
     "list_encoders",
     "list_networks",
+    "load_pin_checkpoint",
     "load_published",
 ]

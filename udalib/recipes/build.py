@@ -55,16 +55,18 @@ def _check_start(recipe: Recipe) -> None:
 def needed_streams(recipe: Recipe) -> tuple[str, ...]:
     """Streams that the method of ``recipe`` says it reads: its class's ``streams`` and its ``stream`` arguments.
 
-    A constructor argument called ``stream`` or ``..._stream`` names one, by the recipe's option or by its default.
+    A constructor argument called ``stream`` or ``..._stream`` names one, and one called ``..._streams`` several, by the
+    recipe's option or by its default.
     """
     factory, options = recipe.method.factory(), recipe.method.options
     named = {
         name: options.get(name, parameter.default)
         for name, (parameter, _) in (parameters_of(factory) or {}).items()
-        if name == "stream" or name.endswith("_stream")
+        if name == "stream" or name.endswith(("_stream", "_streams"))
     }
-    streams = [*getattr(factory, "streams", ()), *(value for value in named.values() if isinstance(value, str))]
-    return tuple(dict.fromkeys(streams))
+    values = [(value,) if isinstance(value, str) else value for value in named.values()]
+    listed = [name for value in values if isinstance(value, tuple | list) for name in value]
+    return tuple(dict.fromkeys([*getattr(factory, "streams", ()), *listed]))
 
 
 def check_streams(recipe: Recipe, needed: Sequence[str]) -> None:

@@ -23,9 +23,11 @@ from udalib.engine.trainer import Trainer
 from udalib.methods.base import Method
 from udalib.models import SegmentationNetwork
 from udalib.recipes.build import build_evaluators, build_method, build_schedules, build_stream, check
+from udalib.recipes.data_card import data_card
 from udalib.recipes.networks import continue_from
 from udalib.recipes.registry import get_recipe
 from udalib.recipes.spec.datasets import WORLD
+from udalib.recipes.spec.overrides import as_typed
 from udalib.recipes.spec.serialise import fingerprint, from_plain, to_plain
 from udalib.recipes.spec.specs import Recipe
 from udalib.recipes.spec.tasks import TASKS
@@ -108,7 +110,7 @@ def execute(
         folder,
         name=recipe.name,
         recipe=record(recipe),
-        overrides={key: str(value) for key, value in (overrides or {}).items()},
+        overrides={key: as_typed(value) for key, value in (overrides or {}).items()},
         seed=recipe.train.seed,
         resume=resume,
         resume_command=command(recipe, overrides or {}, out),
@@ -126,6 +128,7 @@ def execute(
         streams = {s.name: build_stream(s, recipe.label_space, recipe.train.seed) for s in recipe.streams}
         evaluators = build_evaluators(recipe, method)
         schedules = build_schedules(recipe, method)
+        run.describe(data=data_card(recipe, streams, evaluators))
     except UdalibError as error:
         run.fail(error)
         raise
@@ -195,6 +198,6 @@ def command(recipe: Recipe, overrides: Mapping[str, Any], out: str | os.PathLike
     """Command line that repeats, and so resumes, this run."""
     words = ["udalib", "run", recipe.name, "--preset", recipe.preset, "--seeds", str(recipe.train.seed)]
     words += ["--device", recipe.train.device]
-    words += ["--set", *(f"{key}={value}" for key, value in overrides.items())] if overrides else []
+    words += ["--set", *(f"{key}={as_typed(value)}" for key, value in overrides.items())] if overrides else []
     words += ["--out", str(out)] if out is not None else []
     return shlex.join(words)

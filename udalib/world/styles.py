@@ -172,6 +172,25 @@ def _define(name: str, photo: Photo) -> None:
 
 
 STYLES.add("source", Style("source"))
+# Two more looks of the game, with scenes of their own: further sources for domain generalisation.
+STYLES.add(
+    "evening",
+    Style(
+        "evening",
+        Layout(stream="evening"),
+        Surface(texture=0.4, spread=0.1, sun=0.75),
+        Photo(exposure=(0.7, 0.95), cast=(1.14, 1.0, 0.82), cast_spread=0.03, gamma=(1.0, 1.15), noise=0.006),
+    ),
+)
+STYLES.add(
+    "overcast",
+    Style(
+        "overcast",
+        Layout(stream="overcast"),
+        Surface(palette=0.4, texture=0.8, spread=0.1, sun=0.15),
+        Photo(haze=0.012, exposure=(0.9, 1.08), cast=(0.95, 1.0, 1.05), patches=0.1, blur=0.3, noise=0.01),
+    ),
+)
 _define("target", _DAYLIGHT)
 _define(
     "night",

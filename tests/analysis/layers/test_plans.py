@@ -136,6 +136,37 @@ def test_a_start_that_does_not_fit_is_refused(name, layers, start, words):
         create_plan(name, layers, start)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "length", "text"),
+    [
+        ("skip", 2, 2, "0 1 2 5 6 7"),
+        ("skip", 0, 0, "0 1 2 3 4 5 6 7"),
+        ("middle_repeat", 0, 3, "0 2 2 2 4 5 6 7"),
+        ("reverse", 3, 4, "0 1 2 3 7 6 5 4"),
+        ("random", 1, 5, "0 1 4 3 2 6 5 7"),
+        ("loop_parallel", 4, 2, "0 1 2 3 4 (5 6) (5 6) 7"),
+        ("parallel", 4, 3, "0 1 2 3 4 (5 6 7)"),
+        ("skip_layer", 4, 3, "0 1 2 3 5 6 7"),
+    ],
+)
+def test_a_middle_may_have_another_length(name, start, length, text):
+    assert str(create_plan(name, 8, start, length=length, loops=2)) == text
+
+
+@given(places(), st.sampled_from(OF_THE_MIDDLE), st.integers(1, 3), st.integers(0, 99))
+def test_the_published_length_is_the_default(place, name, loops, seed):
+    layers, start = place
+    options = {"loops": loops, "seed": seed}
+    whole = create_plan(name, layers, start, length=layers - 2 * start - 1, **options)
+    assert whole == create_plan(name, layers, start, **options)
+
+
+@pytest.mark.parametrize(("start", "length"), [(-1, 2), (8, 0), (3, 5), (0, 8), (2, -1)])
+def test_a_middle_that_does_not_fit_is_refused(start, length):
+    with pytest.raises(ConfigError, match=f"a middle of {length} layers after layer {start} does not fit a stack of 8"):
+        create_plan("skip", 8, start, length=length)
+
+
 def test_bad_plans_are_refused():
     with pytest.raises(UnknownNameError, match="Did you mean: reverse"):
         create_plan("revers", 8, 1)

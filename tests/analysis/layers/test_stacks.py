@@ -68,3 +68,12 @@ def test_states_of_a_stack(vit):
     for run in (lambda: None, lambda: (vit(images), vit(images))):
         with pytest.raises(ConfigError, match="exactly once"):
             layer_states(vit, run)
+
+
+def test_a_part_of_a_list_is_a_stack_by_itself(vit):
+    assert find_stack(vit, "blocks[1:]").layers == tuple(vit.blocks)[1:]
+    assert find_stack(vit, "blocks[:2]").layers == tuple(vit.blocks)[:2]
+    with pytest.raises(ConfigError, match=r"stack 'blocks\[9:\]' needs layers"):
+        find_stack(vit, "blocks[9:]")
+    with pytest.raises(UnknownNameError, match="Did you mean: blocks"):
+        find_stack(vit, "block[1:]")

@@ -71,6 +71,14 @@ def test_the_picture_shows_the_plan_the_prediction_and_the_scores(explorer):
     assert bars.get_xlabel().endswith("the truth")
 
 
+def test_a_middle_has_a_length_and_ends_with_the_stack(explorer):
+    strip = explorer.draw(plan="skip", start=1, length=2).axes[0]
+    assert [t.get_text() for t in strip.texts] == ["0", "1", "4", "5", "6"]
+    for length in (3, 6):
+        strip = explorer.draw(plan="reverse", start=3, length=length).axes[0]
+        assert [t.get_text() for t in strip.texts] == ["0", "1", "2", "3", "6", "5", "4"]
+
+
 def test_without_labels_plans_are_compared_with_the_untouched_network():
     network, image = Network().eval(), sample()["image"]
     calls = []

@@ -1,9 +1,11 @@
 """Features of pixels: where they are taken, two dimensions for many, and measures beside the picture."""
 
 from udalib.analysis.features.atlas import Atlas, make_atlas
+from udalib.analysis.features.embedding.clouds import CLOUDS, draw_clouds
 from udalib.analysis.features.embedding.procrustes import Alignment, procrustes
 from udalib.analysis.features.embedding.stability import Stability, neighbour_overlap, stability, trustworthiness
 from udalib.analysis.features.embedding.tsne import Tsne, principal, shared_tsne, tsne, unit_scatter
+from udalib.analysis.features.measuring.association import Association, Coefficient, associate, associations
 from udalib.analysis.features.measuring.correlation import Correlation, correlate, spearman
 from udalib.analysis.features.measuring.gaps import coral, mmd, proxy_a_distance
 from udalib.analysis.features.measuring.separation import (
@@ -24,10 +26,13 @@ from udalib.analysis.features.pixels.sampling import Plan, Sampling, draw_cells,
 from udalib.analysis.features.record import measures_record, points_csv, write_record
 
 __all__ = [
+    "CLOUDS",
     "MEASURES",
     "Alignment",
     "Answers",
+    "Association",
     "Atlas",
+    "Coefficient",
     "Correlation",
     "Measure",
     "PixelFeatures",
@@ -38,6 +43,8 @@ __all__ = [
     "Stability",
     "Subject",
     "Tsne",
+    "associate",
+    "associations",
     "box_means",
     "captured",
     "cell_boxes",
@@ -47,6 +54,7 @@ __all__ = [
     "coral",
     "correlate",
     "draw_cells",
+    "draw_clouds",
     "gather",
     "intra_inter",
     "knn_purity",

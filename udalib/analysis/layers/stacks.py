@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -53,13 +54,19 @@ def find_stacks(network: nn.Module) -> dict[str, Stack]:
 def find_stack(network: nn.Module, name: str | None = None) -> Stack:
     """The stack called ``name``: a dotted name or its end (``"block3"`` for ``"encoder.block3"``).
 
-    Without a name, the only one there is. The full name of any other ModuleList or Sequential is taken as well; that
-    its layers are residual and of one width is then the caller's word.
+    Without a name, the only one there is. The full name of any other ModuleList or Sequential is taken as well, and a
+    part of one: ``"encoder.body.blocks.3[1:]"`` are the layers from number 1 on (MobileNet's stages begin with a layer
+    that changes width and resolution). That they are residual and of one width is then the caller's word.
 
     Raises:
         UnknownNameError: no stack of that name, with the nearest ones.
-        ConfigError: none is named and there is not exactly one, several end in ``name``, or it is no list of layers.
+        ConfigError: none is named and there is not exactly one, several end in ``name``, it is no list of layers, or
+            the part holds none.
     """
+    part = re.fullmatch(r"(.*)\[(\d*):(\d*)\]", name or "")
+    if part:
+        first, last = (int(number) if number else None for number in part.groups()[1:])
+        return Stack(str(name), find_stack(network, part[1]).layers[first:last])
     found = find_stacks(network)
     if name is None:
         return _only(found, f"{type(network).__name__} has {len(found)} stacks of residual layers")

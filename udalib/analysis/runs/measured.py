@@ -15,6 +15,9 @@ SCRIPTS = {
     "streets": "for r in source-only jitter adabn oracle; do udalib run streets/$r --seeds 0 1 2; done; "
     "udalib report runs/streets --format json",
     "streets-onset": "python benchmarks/class_onset.py",
+    "streets-painters": "python benchmarks/painters.py --jobs 2",
+    "camvid-painters": "python benchmarks/painters.py --photographs --jobs 2",
+    "streets-features": "python benchmarks/features.py",
     "adversarial-sweep": "python benchmarks/adversarial_sweep.py --jobs 2",
 }
 """Records that a command of their own makes; every comparison has one besides."""

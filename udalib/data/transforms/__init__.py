@@ -9,6 +9,7 @@ from udalib.data.transforms.spatial import (
     Pad,
     PilResize,
     RandomCrop,
+    RandomScale,
     Resize,
     ValidMargins,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "RandomScale",
     "Resize",
     "ValidMargins",
 ]

@@ -71,6 +71,29 @@ def _pil_label(label: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 @dataclass(frozen=True)
+class RandomScale:
+    """Resize one sample by a factor uniform in ``low`` .. ``high``, the same for both sides, truncated to pixels.
+
+    It changes the size of a sample, so use it in ``sample_transforms``, before a crop and a pad to one size.
+    """
+
+    low: float = 0.5
+    high: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.high:
+            raise ConfigError(f"scales lie between {self.low} and {self.high}; give 0 < low <= high.")
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """See :class:`RandomScale`."""
+        if len(draws) != 1:
+            raise ConfigError("RandomScale gives each sample another size: use it in sample_transforms.")
+        factor = float(draws.uniform(self.low, self.high))
+        height, width = (max(1, int(side * factor)) for side in geometry.size_of(batch))
+        return geometry.resize(batch, (height, width))
+
+
+@dataclass(frozen=True)
 class Pad:
     """Pad bottom and right up to ``size`` (h, w): labels with 255, images with ``color`` (RGB, 0..255).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -88,6 +89,31 @@ class WarmupPoly:
         left = 1 - iteration / self.warmup
         factors = {"linear": 1 - left * (1 - self.ratio), "exp": self.ratio**left, "constant": self.ratio}
         return float(factors[self.mode])
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Exponential decay ``base exp(-decay t / total)``, the schedule of RobustNet and Pin the Memory.
+
+    ``total`` is a fixed horizon there (120000, decay 9), whatever the length of training. ``delay`` holds the base rate
+    for the first iterations, which do not count, where a method does not train in them.
+
+    >>> round(Exponential(total=120000)(0.01, 1), 8)
+    0.00999925
+    """
+
+    total: int
+    decay: float = 9.0
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        _check_positive("total", self.total)
+        if self.delay < 0:
+            raise ConfigError(f"delay is {self.delay}; a schedule cannot begin before iteration 0.")
+
+    def __call__(self, base_lr: float, iteration: int) -> float:
+        """Rate of ``iteration``."""
+        return base_lr * math.exp(-self.decay * max(0, iteration - self.delay) / self.total)
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -6,6 +6,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,7 +29,17 @@ def describe_device(device: torch.device, processes: int) -> dict[str, Any]:
     """Type and name of the device, number of processes, CPU threads and platform, for ``run.json``."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     described = {"type": device.type, "name": name, "processes": processes, "threads": torch.get_num_threads()}
-    return {**described, "platform": platform.platform()}
+    return {**described, "platform": platform.platform(), "cpu": cpu_model()}
+
+
+def cpu_model() -> str:
+    """What the processor calls itself, "" where nobody says: its instructions decide the last bits of a sum."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def peak_memory_mib(device: torch.device) -> float:

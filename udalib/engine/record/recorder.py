@@ -11,6 +11,7 @@ from torch import nn
 
 from udalib.engine.config import TrainConfig
 from udalib.engine.record.checkpoint import Checkpoint, save_checkpoint, save_weights
+from udalib.engine.record.energy import EnergyMeter
 from udalib.engine.record.logs import MetricsFile, ScalarBoard
 from udalib.engine.record.machine import describe_device, peak_memory_mib
 from udalib.engine.record.run import Run
@@ -28,12 +29,16 @@ class Recorder:
         self.run, self.device = run, device
         self._metrics: MetricsFile | None = None
         self._board: ScalarBoard | None = None
+        self._meter: EnergyMeter | None = None
+        self._joules_before: float | None = 0.0
 
     def open(self, config: TrainConfig, processes: int, checkpoint: Checkpoint | None) -> None:
         """Take the folder; cut ``metrics.jsonl`` back to the checkpoint."""
         if self.run is None:
             return
         self.run.open(describe_device(self.device, processes), vars(config))
+        self._meter = EnergyMeter(self.device)
+        self._joules_before = (self.run.value("energy") or {}).get("joules") if checkpoint else 0.0
         self._metrics = MetricsFile(self.run.metrics, checkpoint.metrics_position if checkpoint else 0)
         self._board = ScalarBoard(self.run.folder, checkpoint.iteration if checkpoint else 0)
 
@@ -61,7 +66,15 @@ class Recorder:
             iterations_per_second=round(checkpoint.iteration / max(checkpoint.elapsed, 1e-9), 3),
             peak_memory_mib=peak_memory_mib(self.device),
             best=checkpoint.best,
+            energy=self._energy(),
         )
+
+    def _energy(self) -> dict[str, Any] | None:
+        """Of the first process's device, so far; None unless every sitting of the run was measured."""
+        joules = self._meter.joules() if self._meter is not None else None
+        if self._meter is None or joules is None or self._joules_before is None:
+            return None
+        return {"joules": round(self._joules_before + joules, 1), "source": self._meter.source}
 
     def save_best(self, method: nn.Module, best: Mapping[str, Any]) -> None:
         """Write ``best.safetensors``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import socket
@@ -10,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from udalib.core.errors import ConfigError, UdalibError
-from udalib.core.files import write_json
+from udalib.core.errors import UdalibError
+from udalib.core.files import take_lock, write_json
 from udalib.engine.record.checkpoint import refuse_changes
 from udalib.engine.record.machine import now, versions
+from udalib.engine.record.provenance import git_state
 from udalib.engine.record.reading import read_run_file
 
 
@@ -27,7 +27,7 @@ class Run:
         overrides: what the user changed in it, as given.
         seed: run seed.
         resume: go on from ``last.ckpt`` if there is one; False starts again and removes the earlier record.
-        resume_command: what to type to resume, shown after Ctrl-C.
+        resume_command: what to type to resume, shown after Ctrl-C and kept as the run's command.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Run:
         self.resume = resume
         self.resume_command = resume_command
         asked = {"name": name, "recipe": recipe or {}, "overrides": overrides or {}, "seed": seed}
-        self._asked: dict[str, Any] = json.loads(json.dumps(asked))
+        self._asked: dict[str, Any] = json.loads(json.dumps(asked | {"command": resume_command}))
         self._data: dict[str, Any] = {}
         self._lock: Any = None
 
@@ -80,6 +80,10 @@ class Run:
         """What to do when the run cannot be resumed because something changed."""
         return f"Undo the change, choose another folder than {self.folder}, or start again without resuming."
 
+    def describe(self, **values: Any) -> None:
+        """Add what else ``run.json`` shall say of the run (its data, ...); call it before the run is opened."""
+        self._asked.update(json.loads(json.dumps(values)))
+
     def check_unchanged(self) -> None:
         """Raise :class:`CheckpointError` naming what differs from the recipe and seed of the folder."""
         if self.resumable and (self.folder / "run.json").exists():
@@ -91,7 +95,10 @@ class Run:
         """Take the folder for this process and write status "running"."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _take(self.folder / ".lock")
+            self._lock = take_lock(
+                self.folder / ".lock",
+                f"another process is training in {self.folder}; wait for it, stop it, or choose another folder.",
+            )
         except OSError as error:
             raise UdalibError(
                 f"could not write the run folder {self.folder}: {error.strerror or error}. "
@@ -111,6 +118,7 @@ class Run:
             "config": dict(config),
             "device": dict(device),
             "versions": versions(),
+            "git": git_state(),
             "started": before.get("started", now()),
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -129,6 +137,10 @@ class Run:
         self._data.update(values)
         self._write()
 
+    def value(self, key: str) -> Any:
+        """Entry ``key`` of the open run's ``run.json``, None if it has none."""
+        return self._data.get(key)
+
     def finish(self, results: Mapping[str, Any]) -> None:
         """Record the results: only now do readers show them."""
         self._end("finished", results=dict(results))
@@ -141,7 +153,7 @@ class Run:
         if not self._data and (self.folder / "run.json").exists():
             return
         if not self._data:
-            self._data = {"format": 1, **self._asked, "versions": versions(), "started": now()}
+            self._data = {"format": 1, **self._asked, "versions": versions(), "git": git_state(), "started": now()}
         self._end("failed", error={"type": type(error).__name__, "message": str(error)})
 
     def interrupt(self, iteration: int) -> None:
@@ -157,22 +169,3 @@ class Run:
 
     def _write(self) -> None:
         write_json(self.folder / "run.json", self._data)
-
-
-def _take(path: Path) -> Any:
-    """Open and lock ``path`` for this process; the lock goes with the process, even a killed one."""
-    file = path.open("a")
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock
-        return file
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):  # a file system without locks
-            return file
-        file.close()
-        raise ConfigError(
-            f"another process is training in {path.parent}; wait for it, stop it, or choose another folder."
-        ) from error
-    return file

@@ -1,4 +1,4 @@
-"""A report as a terminal table, Markdown, CSV or JSON; published numbers and ours never share a column."""
+"""A report as a terminal table, Markdown, CSV, JSON or HTML; published numbers and ours never share a column."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 from udalib.core.errors import unknown_name
 from udalib.recipes.report.groups import Group, Report, to_dict
+from udalib.recipes.report.html import html_page, html_table
 from udalib.recipes.spec.tasks import TASKS
 
+TITLE = "Runs"
 NOTE = (
     "Ours: scores in percent, mean over the seeds; ± is the standard deviation over seeds (n - 1), none for one seed. "
     "Published: the number of others, with its source; not measured here."
@@ -20,13 +22,13 @@ QUICK_NOTE = "Runs with the preset quick show that everything works; their score
 
 
 def render(report: Report, format: str = "table", *, classes: bool = True) -> str:
-    """Return ``report`` as text; ``format`` is table, markdown, csv or json."""
+    """Return ``report`` as text; ``format`` is table, markdown, csv, json or html (without figures)."""
     if format not in FORMATS:
         raise unknown_name("report format", format, FORMATS)
     return FORMATS[format](report, classes)
 
 
-def _titles(report: Report) -> tuple[dict[int, str], list[str]]:
+def short_titles(report: Report) -> tuple[dict[int, str], list[str]]:
     """Short title of each group, by identity, and the overrides that its number in brackets stands for."""
     changed = [group for group in report.groups if group.changes]
     numbers = {id(group): f" [{k}]" for k, group in enumerate(changed, start=1)}
@@ -37,32 +39,33 @@ def _titles(report: Report) -> tuple[dict[int, str], list[str]]:
 def _score_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     metrics = report.metrics()
     with_published = any(group.published for group in report.groups)
-    header = ["recipe", "preset", *(f"ours: {_metric_title(m)}" for m in metrics)]
+    header = ["recipe", "preset", *(f"ours: {metric_title(m)}" for m in metrics)]
     header += ["seeds", "iterations", "batch", "minutes a run", "device"] + ["published"] * with_published
-    titles, rows = _titles(report)[0], []
+    titles, rows = short_titles(report)[0], []
     for group in report.groups:
         scores = group.scores()
         row = [titles[id(group)], group.first.preset, *(str(scores[m]) if m in scores else "" for m in metrics)]
-        row += [" ".join(map(str, group.seeds)), _budget(group), group.first.batch]
+        row += [" ".join(map(str, group.seeds)), budget(group), group.first.batch]
         row += ["" if group.minutes is None else f"{group.minutes:.1f}", group.devices]
         rows.append(row + [_published_text(group)] * with_published)
     return header, rows
 
 
-def _budget(group: Group) -> str:
+def budget(group: Group) -> str:
     """Iterations, and the recipe whose run they went on from."""
     run = group.first
     return f"{run.iterations} after {run.start}" if run.start else str(run.iterations)
 
 
-def _metric_title(metric: str) -> str:
+def metric_title(metric: str) -> str:
+    """Return what a column of "evaluation/key" is called: "target mIoU"."""
     evaluation, _, rest = metric.partition("/")
     titles = {task.score: task.title for task in map(TASKS.get, TASKS.names())}
     return f"{evaluation} {titles.get(rest) or 'mIoU over ' + rest.removeprefix('subsets/')}"
 
 
 def _published_text(group: Group) -> str:
-    return "; ".join(f"{_metric_title(p.metric)} {p.value} ({p.source})" for p in group.published)
+    return "; ".join(f"{metric_title(p.metric)} {p.value} ({p.source})" for p in group.published)
 
 
 def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -85,7 +88,7 @@ def _class_tables(report: Report) -> list[tuple[str, list[str], list[list[str]]]
 
 def _own_columns(report: Report, groups: Sequence[Group], evaluation: str) -> list[tuple[str, dict[str, str]]]:
     """Header, and text by class, of what was measured here."""
-    titles = _titles(report)[0]
+    titles = short_titles(report)[0]
     return [
         (
             f"ours: {titles[id(group)]} ({group.first.preset})",
@@ -124,7 +127,7 @@ def _document(
     parts = []
     if report.groups:
         parts.append(table(*_score_rows(report)))
-        changes = _titles(report)[1]
+        changes = short_titles(report)[1]
         parts += ["\n".join(bullet + line for line in changes)] * bool(changes) + [NOTE]
         if any(group.first.preset == "quick" for group in report.groups):
             parts.append(QUICK_NOTE)
@@ -136,6 +139,15 @@ def _document(
     if leftovers:
         parts.append("\n".join(bullet + line for line in leftovers))
     return "\n\n".join(parts) + "\n"
+
+
+def html_document(report: Report, *, classes: bool = True) -> str:
+    """The report as paragraphs and tables for :func:`udalib.recipes.report.html.html_page`."""
+    return _document(report, classes, html_table, "")
+
+
+def _html(report: Report, classes: bool) -> str:
+    return html_page(TITLE, html_document(report, classes=classes))
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -190,4 +202,5 @@ FORMATS: dict[str, Callable[[Report, bool], str]] = {
     "markdown": _markdown,
     "csv": _csv,
     "json": _json,
+    "html": _html,
 }

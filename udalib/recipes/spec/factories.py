@@ -13,12 +13,13 @@ from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
 from udalib.engine.evaluation.inference import Sliding, Whole
-from udalib.engine.optim.schedules import Constant, Poly, WarmupPoly
+from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
 from udalib.methods import METHODS
 from udalib.models.registry import DECODERS, ENCODERS, NETWORKS, list_decoders, list_encoders, list_networks
 
 SCHEDULES: Registry[Callable[..., Any]] = Registry("schedule")
 SCHEDULES.add("constant", Constant)
+SCHEDULES.add("exponential", Exponential)
 SCHEDULES.add("poly", Poly)
 SCHEDULES.add("warmup_poly", WarmupPoly)
 
@@ -30,6 +31,7 @@ TRANSFORMS: Registry[Callable[..., Any]] = Registry("transform")
 TRANSFORMS.add("resize", data.Resize)
 TRANSFORMS.add("pil_resize", data.PilResize)
 TRANSFORMS.add("pad", data.Pad)
+TRANSFORMS.add("random_scale", data.RandomScale)
 TRANSFORMS.add("flip", data.HorizontalFlip)
 TRANSFORMS.add("crop", data.RandomCrop)
 TRANSFORMS.add("jitter", data.ColorJitter)

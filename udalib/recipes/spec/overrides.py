@@ -16,7 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from udalib.core.errors import ConfigError, UnknownNameError, unknown_name
 from udalib.recipes.spec.options import freeze
 from udalib.recipes.spec.parts import Part
-from udalib.recipes.spec.serialise import flatten, from_plain, wrong_type
+from udalib.recipes.spec.serialise import flatten, from_plain, to_plain, wrong_type
 
 T = TypeVar("T")
 
@@ -46,6 +46,21 @@ def apply_overrides(spec: T, overrides: Mapping[str, Any]) -> T:
         except _NoSuchParameterError:
             raise _unknown_parameter(spec, path) from None
     return spec
+
+
+def as_typed(value: Any) -> str:
+    """Text of a value as it is typed behind ``key=``; :func:`convert` reads it back.
+
+    >>> as_typed((64, 128)), as_typed(None), as_typed(0.5)
+    ('64,128', 'None', '0.5')
+    """
+    if isinstance(value, list | tuple) and value and not any(map(_is_nested, value)):
+        return ",".join(map(str, value))
+    return json.dumps(to_plain(value)) if _is_nested(value) else str(value)
+
+
+def _is_nested(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) or isinstance(value, list | tuple | Mapping)
 
 
 class _NoSuchParameterError(Exception):

@@ -93,7 +93,15 @@ def _dataclass(hint: Any, value: Any, where: str) -> Any:
     for key in value:
         if key not in names:
             raise unknown_name(f"field of {where}", str(key), names)
+    required = [f.name for f in dataclasses.fields(hint) if f.init and _has_no_default(f)]
+    lacking = [name for name in required if name not in value]
+    if lacking:
+        raise ConfigError(f"{where} lacks {', '.join(lacking)}; it was written by another version, or is damaged.")
     return hint(**{key: from_plain(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:

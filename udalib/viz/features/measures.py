@@ -48,13 +48,17 @@ def measures_figure(atlas: Atlas, names: Sequence[str] = tuple(MEASURES)) -> Pic
             values = [_finite(atlas.measures[run, layer].get(name)) for layer in layers]
             places = np.arange(len(layers)) - 0.4 + (i + 0.5) * width
             panel.bar(places, np.nan_to_num(values), width=0.94 * width, label=run, **bar_style(i))
+            turned = 90 if len(runs) * len(layers) > 8 else 0  # numbers of narrow bars would touch
             for x, value in zip(places, values, strict=True):
-                panel.text(x, max(np.nan_to_num(value), 0), _short(value), ha="center", va="bottom", fontsize=6.5)
+                side = "top" if value < 0 else "bottom"
+                panel.text(
+                    x, np.nan_to_num(value), f" {_short(value)} ", ha="center", va=side, fontsize=6.5, rotation=turned
+                )
         panel.axhline(0, color="#555555", linewidth=0.6)
         panel.set_xticks(range(len(layers)), shorten(layers, 16), fontsize=8)
         panel.set_title(_title(name), fontsize=9)
         panel.tick_params(axis="y", labelsize=7)
-        panel.margins(y=0.18)
+        panel.margins(y=0.18 if len(runs) * len(layers) <= 8 else 0.3)
         tidy(panel, grid="y")
     for panel in axes[len(names) :]:
         panel.axis("off")
@@ -92,6 +96,7 @@ def correlation_figure(atlas: Atlas, layer: str, names: Sequence[str] = tuple(ME
         panel.set_title(f"{_title(name)}\nrho {text}{span}", fontsize=8.5)
         panel.tick_params(labelsize=7)
         panel.margins(0.15)
+        panel.locator_params(axis="x", nbins=5)
         tidy(panel, grid="both")
     for panel in axes[: len(shown) : columns]:
         panel.set_ylabel("mIoU on the target, %", fontsize=8)

@@ -36,8 +36,9 @@ class PlanExplorer(Explorer):
         loops: most loops on the slider.
         seeds: random orders on the slider.
 
-    Controls: ``plan``, ``start``, ``loops``, ``seed``, ``index`` of the image. Loops and seed tell in one plan each,
-    and in its bar whatever plan is shown.
+    Controls: ``plan``, ``start``, ``length`` of the middle, ``loops``, ``seed``, ``index`` of the image. A middle that
+    would run over the end of the stack stops there. Loops and seed tell in one plan each, and in its bar whatever plan
+    is shown.
 
     Raises:
         ConfigError: no image, or a stack too short to have a middle; see also
@@ -69,8 +70,10 @@ class PlanExplorer(Explorer):
             with planned(network, plan, stack=found):
                 return run_model(predict or network, pictures[index][None]).argmax(1)[0]
 
-        def figure(plan: str, start: int, loops: int, seed: int, index: int) -> Figure:
-            made = {name: create_plan(name, layers, start, loops=loops, seed=seed) for name in OFFERED}
+        def figure(plan: str, start: int, length: int, loops: int, seed: int, index: int) -> Figure:
+            fitting = min(length, layers - 1 - start)
+            options = {"length": fitting, "loops": loops, "seed": seed}
+            made = {name: create_plan(name, layers, start, **options) for name in OFFERED}
             names = {"random": f"random, seed {seed}", "loop_parallel": f"parallel, {loops} loop{'s' * (loops > 1)}"}
             view = PlannedView(
                 pictures[index],
@@ -80,10 +83,11 @@ class PlanExplorer(Explorer):
             )
             return planned_figure(view, names.get(plan, plan), made[plan], space, stack=found.name)
 
-        last = largest_start(layers)
+        start = largest_start(layers) // 2
         controls: dict[str, Control] = {
             "plan": Choice("Plan", OFFERED, "random"),
-            "start": Slider("Start: last layer before the middle", 0, last, 1, last // 2),
+            "start": Slider("Start: last layer before the middle", 0, layers - 2, 1, start),
+            "length": Slider("Length: layers in the middle", 1, layers - 1, 1, layers - 2 * start - 1),
             "loops": Slider("Loops of the parallel middle", 1, loops, 1, 2),
             "seed": Slider("Seed of the random order", 0, seeds - 1, 1, 0),
             "index": Slider("Image", 0, len(images) - 1, 1, 0),

@@ -89,5 +89,5 @@ def _bars(axes: Axes, view: PlannedView, shown: str, classes: int) -> None:
     axes.set(xlim=(0, 1.2 * max(*scores.values(), 1.0)), ylim=(len(scores) - 0.4, -0.6))
     judge = "the untouched prediction" if view.truth is None else "the truth"
     axes.set_xlabel(f"mIoU in percent, judged by\n{judge}", fontsize=8)
-    axes.set_title("every plan at this start", fontsize=10)
+    axes.set_title("every plan of this middle", fontsize=10)
     tidy(axes, grid="x")

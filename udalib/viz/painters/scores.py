@@ -61,6 +61,7 @@ def plan_curves(
     what = metric if raw else f"{metric}, share of what is above chance"
     axes.set(xlabel="layers in the middle (N - 2s - 1)", ylabel=what, title=title)
     axes.margins(y=0.08)
+    axes.set_xticks(sorted({middle for values in scores.values() for middle in values}))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
     tidy(axes, grid="y")
     return figure

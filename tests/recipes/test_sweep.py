@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 import tempfile
 import time
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from udalib.recipes import get_recipe
+from udalib.recipes.sweep.pool import Worker, run_all, start_run, terminated_like_interrupted
+from udalib.recipes.sweep.tasks import Task, make_task, unfinished, with_starts
 
-OPTIONS = Namespace(jobs=2, preset="quick", device="cpu", runs=None)
 FINE, FAILS, KILLED = "pass", "print('x'); raise ValueError('no good')", "import os; os.kill(os.getpid(), 9)"
 
 
 @pytest.fixture
-def workers(effect):
-    return sys.modules["_workers"]
-
-
-@pytest.fixture
-def run(workers, monkeypatch):
+def run():
     """Run tasks whose workers execute the given lines of Python instead of a recipe; what ended, in order."""
 
     def run(programs, starts=None, jobs=2, done=None):
-        def start(task, options):
+        def launch(task):
             output = tempfile.TemporaryFile()  # noqa: SIM115
             words = [sys.executable, "-c", programs[task.folder.name]]
             process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            return workers.Worker(task, process, output)
+            return Worker(task, process, output)
 
-        monkeypatch.setattr(workers, "start", start)
         recipe, ended = get_recipe("streets/jitter"), {}
         starts = starts or {}
-        tasks = [workers.Task(recipe, Path(n), (), Path(starts[n]) if n in starts else None) for n in programs]
+        tasks = [Task(recipe, Path(n), start=Path(starts[n]) if n in starts else None) for n in programs]
         done = done or (lambda task, failure: ended.update({task.folder.name: failure}))
-        workers.run_all(tasks, Namespace(jobs=jobs), done)
+        run_all(tasks, jobs, done, launch)
         return ended
 
     return run
@@ -87,25 +80,31 @@ def test_whatever_stops_the_loop_interrupts_the_workers_and_waits_for_them(run, 
     assert time.monotonic() - start < 30
 
 
-def test_the_worker_is_the_command_line_with_one_thread(workers, monkeypatch, tmp_path):
+def test_the_worker_is_the_command_line_with_one_thread(monkeypatch, tmp_path):
     seen = {}
     monkeypatch.setattr(subprocess, "Popen", lambda words, **options: seen.update(words=words, **options))
-    recipe = get_recipe("streets/jitter", "quick")
-    recipe = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, seed=4))
-    options = Namespace(preset="quick", device="cpu", runs=tmp_path)
-    workers.start(workers.Task(recipe, tmp_path, ("a=1",)), options)
-    expected = f"-m udalib.cli run streets/jitter --preset quick --seeds 4 --device cpu --out {tmp_path} --set a=1"
-    assert " ".join(seen["words"][1:]) == f"{expected} train.progress=no"
+    start_run(make_task("streets/jitter", 4, "quick", ("train.iterations=2",), device="cpu", out=tmp_path))
+    expected = f"-m udalib.cli run streets/jitter --preset quick --seeds 4 --device cpu --out {tmp_path} --set"
+    assert " ".join(seen["words"][1:]) == f"{expected} train.iterations=2 train.progress=no"
     assert seen["env"]["OMP_NUM_THREADS"] == "1"
     assert seen["start_new_session"]
 
 
-def test_sigterm_is_ctrl_c(workers):
+def test_runs_that_others_start_from_come_first(tmp_path):
+    work = [make_task("streets/advent", 3, "quick", out=tmp_path)]
+    first, second = with_starts(work)
+    assert (first.title, second.title) == ("streets/source-only seed 3", "streets/advent seed 3")
+    assert second.start == first.folder
+    assert with_starts([first, second]) == [first, second]
+    assert unfinished([first]) == [first]
+
+
+def test_sigterm_is_ctrl_c():
     import os
     import signal
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), workers.terminated_like_interrupted():
+    with pytest.raises(KeyboardInterrupt), terminated_like_interrupted():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)
     assert signal.getsignal(signal.SIGTERM) == before

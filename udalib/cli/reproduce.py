@@ -1,0 +1,82 @@
+"""``udalib reproduce``."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from udalib.cli.run import Assignments
+from udalib.core.files import write_text
+from udalib.recipes.report.table import table_text
+from udalib.recipes.sweep.ray_pool import RayOptions
+from udalib.recipes.tables import get_table, list_tables
+
+
+def reproduce(
+    table: Positional[str] = "",
+    preset: str = "laptop",
+    seeds: tuple[int, ...] = (),
+    rows: tuple[str, ...] = (),
+    set: Assignments = (),
+    device: str = "auto",
+    jobs: int = 1,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    memory_gib: float | None = None,
+    out: Path | None = None,
+    format: str = "table",
+    write: Path | None = None,
+) -> int:
+    """Reproduce a table: every row with every seed, each run with its executed notebook beside it; then report it.
+
+    The same command again goes on where it was stopped. A row that fails is shown with its reason and hides no other.
+
+    Args:
+        table: name; none lists them.
+        preset: quick, laptop or paper.
+        seeds: default: the table's.
+        rows: titles or recipes; default: all.
+        set: dotted overrides of every run.
+        device: auto, cpu, cuda, cuda:N or mps.
+        jobs: runs at a time, one thread each; on Ray only for a cluster that is started here.
+        executor: local processes, or a Ray cluster, whose machines must all see the folder of the runs.
+        address: of the cluster, "auto" or HOST:PORT; none starts one on this machine.
+        cpus: that a run asks Ray for, also its threads.
+        gpus: that a run asks Ray for.
+        memory_gib: that a run asks Ray for.
+        out: folder of the run folders; default $UDALIB_RUNS, else runs.
+        format: table or markdown.
+        write: file to write the report to, besides printing it.
+    """
+    from udalib.notebooks import reproduce as driving
+
+    if not table:
+        return _list()
+    chosen = get_table(table)
+    tasks = driving.plan(chosen.select(rows), seeds or chosen.seeds, preset, tuple(set), device=device, out=out)
+    cluster = RayOptions(address, cpus, gpus, memory_gib, jobs) if executor == "ray" else None
+    try:
+        told = partial(print, flush=True)
+        done = driving.reproduce(chosen, tasks, jobs=jobs, out=out, told=told, cluster=cluster)
+    except KeyboardInterrupt:
+        print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
+        return 130
+    text = table_text(f"{chosen.name}: {chosen.title}", done.rows, done.report, done.failed, format)
+    print("\n" + text, end="")
+    if write is not None:
+        write_text(write, text)
+    return 1 if done.failed else 0
+
+
+def _list() -> int:
+    tables = [get_table(name) for name in list_tables()]
+    width = max(len(table.name) for table in tables)
+    for table in tables:
+        print(f"{table.name:<{width}}  {len(table.rows)} rows: {', '.join(row.title for row in table.rows)}")
+    return 0
