@@ -84,7 +84,7 @@ def test_what_the_labeller_says_of_the_last_frame_comes_from_the_frame_before(to
     """Its own pixels have no part in its label, unless guidance is off."""
     network = make(toy).student.eval()
     batch, draws = clip(3, labels=False), Draws.for_batch(0, "test", 0, range(2))
-    other = {**batch, "frames": torch.cat([batch["frames"][:, :2], torch.rand(2, 1, 3, 16, 16)], 1)}
+    other = {**batch, "frames": torch.cat([batch["frames"][:, :2], clip(1, seed=9)["frames"]], 1)}
     for guided in (True, False):
         labeller = Labeller(guided=guided, mirror=False)
         one, two = (labeller(network, each, draws) for each in (batch, other))
@@ -112,8 +112,10 @@ def test_hidden_pixels_have_no_label_and_official_ones_have(toy):
 def test_mirroring_the_earlier_frames_is_undone(toy):
     """A network that looks at single pixels says the same of a mirrored frame; the published order does not."""
     network = at_two_frames(toy.network(1, dropout=0.0))
-    network.encoder.first = torch.nn.Conv2d(3, 6, 1)
-    network.encoder.second = torch.nn.Conv2d(6, 8, 1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network.encoder.first = torch.nn.Conv2d(3, 6, 1)
+        network.encoder.second = torch.nn.Conv2d(6, 8, 1)
     network.eval()
     batch, draws = clip(3, labels=False), Draws.for_batch(0, "test", 0, range(2))
     batch.pop("flow_forward")
@@ -122,10 +124,10 @@ def test_mirroring_the_earlier_frames_is_undone(toy):
     for each in turned:
         mirrored = Labeller()(network, batch, each)
         torch.testing.assert_close(mirrored.confidence, plain.confidence)
-        assert torch.equal(mirrored.clip.labels, plain.clip.labels)
-    official = [Labeller(official=True)(network, batch, draws) for draws in turned]
-    straight = Labeller(mirror=False, official=True)(network, batch, draws)
-    assert not all(torch.equal(each.clip.label, straight.clip.label) for each in official)
+        assert (mirrored.clip.labels == plain.clip.labels).float().mean() > 0.99  # but for ties
+    official = [Labeller(official=True)(network, batch, each).confidence for each in turned]
+    straight = Labeller(mirror=False, official=True)(network, batch, draws).confidence
+    assert max(float((each[:, 1] - straight[:, 1]).abs().max()) for each in official) > 0.01
 
 
 def test_a_frozen_labeller_waits(toy):
