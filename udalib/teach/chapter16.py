@@ -49,7 +49,7 @@ def _changed(answer: Any) -> str:
     return "a run that records its whole recipe can be compared with any other; one that records its name cannot."
 
 
-@exercise("16.5", "write within(ours, spread, published): is the published score within two spreads of our mean?")
+@exercise("16.5", "write within(ours, spread, theirs): is the score of others within two spreads of our mean?")
 def _within(answer: Any) -> str:
     require_function(answer)
     require(answer(67.0, 0.9, 68.3) is True, "68.3 lies 1.3 above 67.0, less than two spreads of 0.9.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,8 @@ class MemoryDecoder(nn.Module):
     """
 
     multi_level = True
+    #: parts that no output depends on: the method learns them while it writes the memory
+    learned_in_writing: ClassVar[tuple[str, ...]] = ("memory.writenet.", "memory.clsfier.")
     memory: ClassMemory | None
 
     def __init__(
