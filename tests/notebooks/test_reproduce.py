@@ -78,6 +78,16 @@ def test_a_row_that_fails_hides_no_other_and_what_is_done_is_not_repeated(
 
 
 @pytest.mark.slow
+def test_the_notebook_drives_runs_of_other_tasks_too(cache: None, tmp_path: Path) -> None:
+    """A row may start from a pretraining, which is a classification."""
+    words = ["train.iterations=2", "streams.labelled.dataset.length=20", "evaluations.things.dataset.length=20"]
+    task = make_task("pretrain/streets-things", 0, "quick", words, device="cpu", out=tmp_path)
+    outcome = drive.drive(task, drive.find_reproduction())
+    assert outcome.problems == ()
+    assert drive.is_driven(task)
+
+
+@pytest.mark.slow
 def test_a_run_that_is_stopped_saves_itself_and_goes_on_to_the_same_numbers(
     cache: None, notebook: Path, tmp_path: Path
 ) -> None:
