@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from effect import RESULTS, STALE
+from effect import RESULTS
 
 from udalib.analysis.runs.onset import ClassCurves, class_curves
 from udalib.core.errors import UdalibError
@@ -22,7 +22,7 @@ from udalib.core.files import write_json
 from udalib.engine.record.machine import now, versions
 from udalib.engine.record.reading import read_run
 from udalib.recipes.runner import command as run_command
-from udalib.recipes.sweep.tasks import Task, is_finished, is_stale, make_task, why_unfinished
+from udalib.recipes.sweep.tasks import STALE, Task, is_finished, is_stale, make_task, why_unfinished
 
 RECIPES = ("streets/dacs", "streets/dacs-rcs")
 SEEDS = [0, 1, 2, 3, 4]

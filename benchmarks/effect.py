@@ -31,6 +31,7 @@ from udalib.recipes.comparisons import Comparison, get_comparison, list_comparis
 from udalib.recipes.report.groups import to_dict
 from udalib.recipes.sweep.pool import run_all, terminated_like_interrupted
 from udalib.recipes.sweep.tasks import (
+    STALE,
     Task,
     is_finished,
     is_stale,
@@ -40,7 +41,6 @@ from udalib.recipes.sweep.tasks import (
     with_starts,
 )
 
-STALE = "its folder holds a run of another version of the recipe; remove it or give another --runs"
 RESULTS = Path(__file__).parent / "results"
 
 

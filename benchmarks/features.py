@@ -21,7 +21,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from effect import RESULTS, STALE
+from effect import RESULTS
 
 from udalib.analysis.features import MEASURES, PixelFeatures, Sampling, associations, collect, measures_of
 from udalib.core.errors import ConfigError, DataError, UdalibError, UnknownNameError
@@ -30,7 +30,7 @@ from udalib.core.paths import runs_root
 from udalib.engine.record.machine import now, versions
 from udalib.engine.record.reading import RunRecord, find_runs
 from udalib.recipes import get_recipe, parse_assignments
-from udalib.recipes.sweep.tasks import same_recipe
+from udalib.recipes.sweep.tasks import STALE, same_recipe
 
 LAYERS = ["encoder.1", "encoder.3", "decoder"]
 RECIPES = ["streets/*"]

@@ -24,7 +24,7 @@ from typing import Any
 
 from _kept import recipes_of
 from _planned import STATES, score_run
-from effect import RESULTS, STALE
+from effect import RESULTS
 
 from udalib.analysis.layers.trials import Trial, plan_trials
 from udalib.core.errors import CheckpointError, ConfigError, DataError, UdalibError
@@ -33,6 +33,7 @@ from udalib.engine.record.machine import now, versions
 from udalib.recipes.build import build_evaluators, build_method
 from udalib.recipes.sweep.pool import run_all, terminated_like_interrupted
 from udalib.recipes.sweep.tasks import (
+    STALE,
     Task,
     is_finished,
     is_stale,

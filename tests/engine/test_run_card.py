@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from udalib.engine import Run, read_run
 from udalib.engine.record.energy import EnergyMeter
 from udalib.engine.record.machine import cpu_model, describe_device
 from udalib.engine.record.provenance import git_state, read_git_state
+from udalib.engine.record.recorder import Recorder
 
 
 def git(folder, *words):
@@ -72,3 +74,11 @@ def test_energy_that_nobody_reports_is_none(counter, tmp_path):
 def test_the_processor_says_who_it_is():
     assert describe_device(torch.device("cpu"), 1)["cpu"] == cpu_model()
     assert isinstance(cpu_model(), str)
+
+
+def test_a_counter_that_fills_up_is_read_between_checkpoints_too():
+    reads = []
+    recorder = Recorder(None, torch.device("cpu"))
+    recorder._meter = SimpleNamespace(joules=lambda: reads.append(1))
+    recorder.write(1, "train", {"loss": 1.0})
+    assert reads == [1]

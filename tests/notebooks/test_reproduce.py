@@ -25,7 +25,6 @@ from udalib.recipes.tables import Row, Table, get_table, list_tables, register_t
 
 WORDS = [f"{key}={as_typed(value)}" for key, value in TINY.items()]
 ROWS = (Row("one", "streets/source-only", "gta2cityscapes/daformer"), Row("broken", "gta2cityscapes/minent"))
-TABLE = Table("toy", "A toy.", ROWS, (0,))
 CELLS = (
     'recipe: str = ""\npreset: str = "quick"\nseeds: list = [0]\n'
     'device: str = "auto"\noverrides: list = []\nruns: str = ""',
@@ -58,7 +57,7 @@ def test_a_row_that_fails_hides_no_other_and_what_is_done_is_not_repeated(
         **reproduce.plan(ROWS[1:], (0,), "quick", device="cpu", out=tmp_path),
     }
     lines: list[str] = []
-    done = reproduce.reproduce(TABLE, tasks, jobs=2, out=tmp_path, told=lines.append)
+    done = reproduce.reproduce(tasks, jobs=2, out=tmp_path, told=lines.append)
     (good,), (bad,) = tasks.values()
     assert drive.is_driven(good)
     executed = json.loads((good.folder / "notebook.ipynb").read_text())
@@ -67,12 +66,12 @@ def test_a_row_that_fails_hides_no_other_and_what_is_done_is_not_repeated(
     assert (bad.folder / "failed.ipynb").is_file()
     assert list(done.failed) == ["gta2cityscapes/minent seed 0"]
     assert "DataError" in done.failed["gta2cityscapes/minent seed 0"]
-    text = table_text("A toy.", done.rows, done.report, done.failed)
+    text = table_text("A toy.", ROWS, done.report, done.failed)
     assert "68.3*" in text
     assert "not to be compared" in text
     assert "no result: gta2cityscapes/minent seed 0: " in text
 
-    again = reproduce.reproduce(TABLE, {"one": tasks["one"]}, out=tmp_path, told=lines.append)
+    again = reproduce.reproduce({"one": tasks["one"]}, out=tmp_path, told=lines.append)
     assert lines[-1] == "1 runs in 1 rows, 1 done before, 0 to do"
     assert again.report.groups[0].seeds == (0,)
 
@@ -132,7 +131,7 @@ def test_a_damaged_record_and_one_of_another_version_are_named_and_left_alone(
     for task, text in ((damaged, "{"), (other, json.dumps({"status": "finished", "results": {}, "recipe": {}}))):
         task.folder.mkdir(parents=True)
         (task.folder / "run.json").write_text(text)
-    done = reproduce.reproduce(TABLE, tasks, out=tmp_path)
+    done = reproduce.reproduce(tasks, out=tmp_path)
     assert ran == [fine]
     assert "cannot be read as the record of a run" in done.failed[damaged.title]
     assert done.failed[other.title] == reproduce.STALE
@@ -140,19 +139,19 @@ def test_a_damaged_record_and_one_of_another_version_are_named_and_left_alone(
 
 
 def test_one_sweep_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
-    holder = "import sys, time; from udalib.notebooks.reproduce import _lock; from pathlib import Path; "
-    holder += "lock = _lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    holder = "import sys, time; from udalib.notebooks.reproduce import _locked; from pathlib import Path; "
+    holder += "held = _locked(Path(sys.argv[1])); held.__enter__(); print('held', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", holder, str(tmp_path)], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(ConfigError, match="another sweep works in"):
-            reproduce.reproduce(TABLE, {}, out=tmp_path)
+            reproduce.reproduce({}, out=tmp_path)
     finally:
         process.kill()
         process.wait()
-    lock = reproduce._lock(tmp_path)  # the lock went with its process
-    lock.close()
+    with reproduce._locked(tmp_path):  # the lock went with its process
+        pass
 
 
 def test_unknown_tables_rows_presets_and_formats_are_named() -> None:

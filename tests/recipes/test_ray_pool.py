@@ -55,6 +55,7 @@ def test_a_run_whose_machine_dies_goes_on_on_another_one(cache: None, cluster: A
     def sweep() -> None:
         run_all_on_ray(
             [task],
+            1,
             lambda each: ["udalib.cli", "run", *each.arguments],
             lambda each, failure: ended.update({each.title: failure}),
             RayOptions(cluster.address),
@@ -91,9 +92,9 @@ def test_failures_are_named_starts_come_first_and_a_cluster_is_started_when_ther
     ended: dict[str, str | None] = {}
     run_all_on_ray(
         tasks,
+        2,
         lambda task: ["toy", task.folder.name],
         lambda task, failure: ended.update({task.folder.name: failure}),
-        RayOptions(slots=2),
     )
     assert ended == {"parent": None, "child": None, "bad": "no bad", "lost": "the run that it starts from failed"}
     assert list(ended).index("parent") < list(ended).index("child")
@@ -101,7 +102,7 @@ def test_failures_are_named_starts_come_first_and_a_cluster_is_started_when_ther
 
 def test_a_cluster_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="there is no Ray cluster at 'nonsense'"):
-        run_all_on_ray([], lambda _: [], lambda *_: None, RayOptions("nonsense"))
+        run_all_on_ray([], 1, lambda _: [], lambda *_: None, RayOptions("nonsense"))
 
 
 def test_a_restarted_run_waits_for_the_lock_of_the_one_that_died(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from udalib.cli.run import Assignments
 from udalib.core.files import write_text
@@ -25,10 +25,7 @@ def reproduce(
     device: str = "auto",
     jobs: int = 1,
     executor: Literal["local", "ray"] = "local",
-    address: str | None = None,
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-    memory_gib: float | None = None,
+    ray: Annotated[RayOptions, arg(name="")] = RayOptions(),  # noqa: B008  # frozen
     out: Path | None = None,
     format: str = "table",
     write: Path | None = None,
@@ -46,10 +43,7 @@ def reproduce(
         device: auto, cpu, cuda, cuda:N or mps.
         jobs: runs at a time, one thread each; on Ray only for a cluster that is started here.
         executor: local processes, or a Ray cluster, whose machines must all see the folder of the runs.
-        address: of the cluster, "auto" or HOST:PORT; none starts one on this machine.
-        cpus: that a run asks Ray for, also its threads.
-        gpus: that a run asks Ray for.
-        memory_gib: that a run asks Ray for.
+        ray: which cluster, and what a run asks it for.
         out: folder of the run folders; default $UDALIB_RUNS, else runs.
         format: table or markdown.
         write: file to write the report to, besides printing it.
@@ -59,15 +53,15 @@ def reproduce(
     if not table:
         return _list()
     chosen = get_table(table)
-    tasks = driving.plan(chosen.select(rows), seeds or chosen.seeds, preset, tuple(set), device=device, out=out)
-    cluster = RayOptions(address, cpus, gpus, memory_gib, jobs) if executor == "ray" else None
+    shown = chosen.select(rows)
+    tasks = driving.plan(shown, seeds or chosen.seeds, preset, tuple(set), device=device, out=out)
+    cluster = ray if executor == "ray" else None
     try:
-        told = partial(print, flush=True)
-        done = driving.reproduce(chosen, tasks, jobs=jobs, out=out, told=told, cluster=cluster)
+        done = driving.reproduce(tasks, jobs=jobs, out=out, told=partial(print, flush=True), cluster=cluster)
     except KeyboardInterrupt:
         print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
         return 130
-    text = table_text(f"{chosen.name}: {chosen.title}", done.rows, done.report, done.failed, format)
+    text = table_text(f"{chosen.name}: {chosen.title}", shown, done.report, done.failed, format)
     print("\n" + text, end="")
     if write is not None:
         write_text(write, text)

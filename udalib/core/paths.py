@@ -5,6 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import udalib
+
+
+def find_in_checkout(file: str) -> Path | None:
+    """A file of the repository, by its path in it: beside the package, else above the working folder.
+
+    None if there is none: an installed package has neither records nor notebooks.
+    """
+    places = (Path(udalib.__file__).resolve().parents[1], Path.cwd(), *Path.cwd().parents)
+    return next((place / file for place in places if (place / file).is_file()), None)
+
 
 def data_root() -> Path:
     """Folder that holds the real data sets: ``$UDALIB_DATA``, else ``data`` under the working directory."""

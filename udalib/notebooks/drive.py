@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import udalib
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import atomic_path
+from udalib.core.paths import find_in_checkout
 from udalib.notebooks.execute import Outcome, execute, require_papermill
 from udalib.recipes.sweep.tasks import Task, is_finished, make_task
 
@@ -32,15 +32,13 @@ CELL_LIMIT_S = 60 * 60 * 24 * 30
 
 def find_reproduction() -> Path:
     """The notebook that runs are driven through: beside the package's checkout, else above the working directory."""
-    places = (Path(udalib.__file__).resolve().parents[1], Path.cwd(), *Path.cwd().parents)
-    files = [place / "notebooks" / REPRODUCTION for place in places]
-    for file in files:
-        if file.is_file():
-            return file
-    raise ConfigError(
-        f"there is no notebooks/{REPRODUCTION} (an installed package has none); start this in a checkout, or name the "
-        "notebook with --notebook."
-    )
+    file = find_in_checkout(f"notebooks/{REPRODUCTION}")
+    if file is None:
+        raise ConfigError(
+            f"there is no notebooks/{REPRODUCTION} (an installed package has none); start this in a checkout, or name "
+            "the notebook with --notebook."
+        )
+    return file
 
 
 def is_driven(task: Task) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from udalib.core.errors import ConfigError, UdalibError
 from udalib.core.files import take_lock
@@ -13,12 +13,10 @@ from udalib.core.paths import runs_root
 from udalib.notebooks.drive import find_reproduction, is_driven
 from udalib.notebooks.execute import require_papermill
 from udalib.recipes import Report, read_entries, summarise
-from udalib.recipes.sweep.pool import run_all, start_module, terminated_like_interrupted
+from udalib.recipes.sweep.pool import Done, run_all, start_module, terminated_like_interrupted
 from udalib.recipes.sweep.ray_pool import RayOptions, run_all_on_ray
-from udalib.recipes.sweep.tasks import Task, is_finished, is_stale, make_task, with_starts
-from udalib.recipes.tables import Row, Table
-
-STALE = "its folder holds a run of another version of the recipe; remove it or give another --out"
+from udalib.recipes.sweep.tasks import STALE, Task, is_finished, is_stale, make_task, with_starts
+from udalib.recipes.tables import Row
 
 
 @dataclass(frozen=True)
@@ -26,16 +24,10 @@ class Reproduction:
     """What became of a table.
 
     Attributes:
-        table: which one.
-        rows: those that were asked for.
-        tasks: their runs, by row title.
         report: of the runs that finished.
         failed: run title to reason.
     """
 
-    table: Table
-    rows: tuple[Row, ...]
-    tasks: Mapping[str, tuple[Task, ...]]
     report: Report
     failed: Mapping[str, str]
 
@@ -59,7 +51,6 @@ def plan(
 
 
 def reproduce(
-    table: Table,
     tasks: Mapping[str, Sequence[Task]],
     *,
     jobs: int = 1,
@@ -70,7 +61,6 @@ def reproduce(
     """Run what is missing of ``tasks`` (see :func:`plan`) and report all of it.
 
     Args:
-        table: which the tasks belong to.
         tasks: runs by row title.
         jobs: runs at a time.
         out: folder of the run folders; one sweep at a time works in it.
@@ -82,18 +72,8 @@ def reproduce(
     """
     require_papermill()
     notebook = find_reproduction()
-    root = out or runs_root()
-    lock = _lock(root)
     work = [task for seeds in zip(*tasks.values(), strict=True) for task in seeds]  # seed by seed: rows fill evenly
-    every = with_starts(work)
-    failed = {task.title: reason for task in every if (reason := _unusable(task)) is not None}
-    sound = [task for task in every if task.title not in failed]
-    missing = [task for task in sound if not is_driven(task)]
-    before = sum(is_driven(task) for task in work if task in sound)
-    told(f"{len(work)} runs in {len(tasks)} rows, {before} done before, {len(missing)} to do")
-
-    def words(task: Task) -> list[str]:
-        return ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)]
+    failed: dict[str, str] = {}
 
     def done(task: Task, failure: str | None) -> None:
         if failure is None:
@@ -102,17 +82,34 @@ def reproduce(
             failed[task.title] = failure
             told(f"{task.title}: failed: {failure}")
 
-    try:
-        with terminated_like_interrupted():
-            if cluster is not None:
-                run_all_on_ray(missing, words, done, cluster)
-            else:
-                run_all(missing, jobs, done, lambda task: start_module(task, words(task)))
-    finally:
-        lock.close()
+    with _locked(out or runs_root()):
+        missing, unusable = remaining(work)
+        failed.update(unusable)
+        before = sum(task not in missing and task.title not in failed for task in work)
+        told(f"{len(work)} runs in {len(tasks)} rows, {before} done before, {len(missing)} to do")
+        _work_off(missing, notebook, jobs, done, cluster)
     folders = [task.folder for task in work if task.title not in failed and is_finished(task)]
-    rows = tuple(row for row in table.rows if row.title in tasks)
-    return Reproduction(table, rows, {k: tuple(v) for k, v in tasks.items()}, summarise(read_entries(folders)), failed)
+    return Reproduction(summarise(read_entries(folders)), failed)
+
+
+def remaining(work: Sequence[Task]) -> tuple[list[Task], dict[str, str]]:
+    """What is to be done for ``work``, the runs it starts from included, and what cannot be: run title to reason."""
+    every = with_starts(work)
+    unusable = {task.title: reason for task in every if (reason := _unusable(task)) is not None}
+    return [task for task in every if task.title not in unusable and not is_driven(task)], unusable
+
+
+def _work_off(tasks: Sequence[Task], notebook: Path, jobs: int, done: Done, cluster: RayOptions | None) -> None:
+    """Drive every task through ``notebook``, by processes here or on a cluster."""
+
+    def words(task: Task) -> list[str]:
+        return ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)]
+
+    with terminated_like_interrupted():
+        if cluster is not None:
+            run_all_on_ray(tasks, jobs, words, done, cluster)
+        else:
+            run_all(tasks, jobs, done, lambda task: start_module(task, words(task)))
 
 
 def _unusable(task: Task) -> str | None:
@@ -123,12 +120,18 @@ def _unusable(task: Task) -> str | None:
         return str(error)
 
 
-def _lock(root: Path) -> Any:
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Hold the folder of the runs for one sweep."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        return take_lock(
+        lock = take_lock(
             root / ".sweep.lock",
             f"another sweep works in {root}; wait for it, stop it, or give another folder with --out.",
         )
     except OSError as error:
         raise UdalibError(f"could not write {root}: {error.strerror}. Choose another folder with --out.") from error
+    try:
+        yield
+    finally:
+        lock.close()

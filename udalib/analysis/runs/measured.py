@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import udalib
 from udalib.core.errors import unknown_name
 from udalib.core.files import read_json
+from udalib.core.paths import find_in_checkout
 from udalib.recipes.comparisons import list_comparisons
 
 SCRIPTS = {
@@ -42,9 +42,7 @@ def find_measured(name: str) -> Path | None:
         UnknownNameError: nothing makes a record of this name.
     """
     command_of(name)
-    places = (Path(udalib.__file__).resolve().parents[1], Path.cwd(), *Path.cwd().parents)
-    files = (place / "benchmarks" / "results" / f"{name}.json" for place in places)
-    return next((file for file in files if file.is_file()), None)
+    return find_in_checkout(f"benchmarks/results/{name}.json")
 
 
 def measured(name: str) -> dict[str, Any] | None:

@@ -45,6 +45,8 @@ class Recorder:
     def write(self, iteration: int, kind: str, values: Mapping[str, Any]) -> None:
         """Append a line to ``metrics.jsonl`` and its numbers to TensorBoard."""
         plain = {key: _plain(value) for key, value in values.items()}
+        if self._meter is not None:
+            self._meter.joules()  # a CPU's counter is full after tens of minutes: it is read between checkpoints too
         if self._metrics is not None:
             self._metrics.write({"iteration": iteration, "kind": kind, **plain})
         self.scalars(iteration, plain)

@@ -106,19 +106,13 @@ def bisect(
         raise ConfigError("a bisection needs at least one seed, for example --seeds 0 1 2.")
     first, second = (miniature(run, preset, overrides or {}, device) for run in (pair.first, pair.second))
     metric = _metric(first, second)
-    ends = record(first), record(second)
-    units = differing_units(*ends)
-    if not units:
-        raise ConfigError(
-            f"the two runs do not differ at preset {preset}: what differs is not part of the recipe, or the preset "
-            "sets it in both. Choose another --preset, or look at the differences without --bisect."
-        )
+    units = _differences(first, second)
 
     def scores(recipe: Recipe, title: str) -> Scores:
         return _scores(recipe, seeds, metric, out, lambda seed: told(f"{title}, seed {seed}"))
 
     both = scores(first, "the first run's miniature"), scores(second, "the second run's miniature")
-    toggles = [_toggle(unit, (first, second), ends, both, scores) for unit in units]
+    toggles = [_toggle(unit, (first, second), both, scores) for unit in units]
     titles = {unit.title for unit in units}
     return Bisection(
         metric=metric,
@@ -148,26 +142,34 @@ def _metric(first: Recipe, second: Recipe) -> str:
     return f"{spec.name}/{TASKS.get(spec.task).score}"
 
 
+def _differences(first: Recipe, second: Recipe) -> list[Unit]:
+    """Differences of two miniatures; :class:`ConfigError` if there is none."""
+    units = differing_units(record(first), record(second))
+    if not units:
+        raise ConfigError(
+            f"the two runs do not differ at preset {first.preset}: what differs is not part of the recipe, or the "
+            "preset sets it in both. Choose another --preset, or look at the differences without --bisect."
+        )
+    return units
+
+
 def _toggle(
     unit: Unit,
     recipes: tuple[Recipe, Recipe],
-    ends: tuple[Mapping[str, Any], Mapping[str, Any]],
     both: tuple[Scores, Scores],
     scores: Callable[[Recipe, str], Scores],
 ) -> Toggle:
     """Try one difference from both ends."""
     effects: list[Scores] = []
     refused = ""
-    for end, value, word in ((0, unit.second, "first run with"), (1, unit.first, "second run without")):
+    for end, value, word, sign in ((0, unit.second, "first run with", 1), (1, unit.first, "second run without", -1)):
         try:
-            mixed = _like(recipes[end], from_record(unit.put(ends[end], value)))
+            mixed = _like(recipes[end], from_record(unit.put(record(recipes[end]), value)))
             got = scores(mixed, f"the {word} {unit.title}")
+            effects.append(tuple(sign * (a - b) for a, b in zip(got, both[end], strict=True)))
         except UdalibError as error:
-            refused, got = str(error), both[end]
             effects.append(())
-            continue
-        sign = 1 if end == 0 else -1
-        effects.append(tuple(sign * (a - b) for a, b in zip(got, both[end], strict=True)))
+            refused = str(error)
     return Toggle(unit, effects[0], effects[1], "" if any(effects) else refused)
 
 

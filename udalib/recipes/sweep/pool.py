@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from udalib.recipes.sweep.tasks import Task
@@ -34,6 +33,8 @@ class Worker:
 
 
 Launch = Callable[[Task], Worker]
+Done = Callable[[Task, str | None], None]
+"""Is told of a task that ended, and why it failed if it did."""
 
 
 def failure_of(code: int, output: str) -> str | None:
@@ -71,32 +72,22 @@ def worker_environment() -> dict[str, str]:
     return {**dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"), "THP_MEM_ALLOC_ENABLE": "1"}
 
 
-def run_all(
-    tasks: Sequence[Task], jobs: int, done: Callable[[Task, str | None], None], launch: Launch = start_run
-) -> None:
+def run_all(tasks: Sequence[Task], jobs: int, done: Done, launch: Launch = start_run) -> None:
     """Keep ``jobs`` workers busy and tell ``done`` of each task that ended, with the reason if it failed.
 
     A task waits for the run it starts from, and fails with it. Whatever stops this loop stops the workers too: each
     finishes its iteration and saves a checkpoint.
     """
-    waiting, running, failed = list(tasks), list[Worker](), set[Path]()
-
-    def end(task: Task, failure: str | None) -> None:
-        failed.update([task.folder] if failure else [])
-        done(task, failure)
-
+    backlog, running = Backlog(tasks, done), list[Worker]()
     try:
-        while waiting or running:
-            for task in doomed_tasks(waiting, failed):
-                waiting.remove(task)
-                end(task, "the run that it starts from failed")
-            for task in ready(waiting, [w.task for w in running])[: jobs - len(running)]:
-                waiting.remove(task)
+        while backlog.waiting or running:
+            for task in backlog.ready([w.task for w in running])[: jobs - len(running)]:
+                backlog.waiting.remove(task)
                 running.append(launch(task))
             time.sleep(0.1)
             for worker in [w for w in running if w.process.poll() is not None]:
                 running.remove(worker)
-                end(worker.task, worker.failure())
+                backlog.end(worker.task, worker.failure())
     finally:
         for worker in running:
             worker.process.send_signal(signal.SIGINT)
@@ -104,18 +95,29 @@ def run_all(
             worker.process.wait()
 
 
-def doomed_tasks(waiting: Sequence[Task], failed: set[Path]) -> list[Task]:
-    """Those that start from a run that failed, and those that start from them."""
-    bad = set(failed)
-    while more := [task for task in waiting if task.start in bad and task.folder not in bad]:
-        bad.update(task.folder for task in more)
-    return [task for task in waiting if task.folder in bad]
+class Backlog:
+    """Tasks that wait for their turn; one waits for the run that it starts from as well, and fails with it.
 
+    Args:
+        tasks: all of them.
+        done: is told of each that ended, with the reason if it failed.
+    """
 
-def ready(waiting: Sequence[Task], running: Sequence[Task]) -> list[Task]:
-    """Those whose start is neither waiting nor running."""
-    unfinished = {task.folder for task in [*waiting, *running]}
-    return [task for task in waiting if task.start not in unfinished]
+    def __init__(self, tasks: Sequence[Task], done: Done) -> None:
+        self.waiting = list(tasks)
+        self._done = done
+
+    def ready(self, running: Sequence[Task]) -> list[Task]:
+        """Those whose start is neither waiting nor among ``running``."""
+        unfinished = {task.folder for task in [*self.waiting, *running]}
+        return [task for task in self.waiting if task.start not in unfinished]
+
+    def end(self, task: Task, failure: str | None) -> None:
+        """Say that ``task`` ended; with a failure, all that start from it end as well."""
+        self._done(task, failure)
+        for child in [each for each in self.waiting if failure and each.start == task.folder]:
+            self.waiting.remove(child)
+            self.end(child, "the run that it starts from failed")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 from udalib.core.errors import ConfigError
 from udalib.core.files import take_lock
-from udalib.recipes.sweep.pool import doomed_tasks, failure_of, ready, worker_environment
+from udalib.recipes.sweep.pool import Backlog, Done, failure_of, worker_environment
 from udalib.recipes.sweep.tasks import Task
 
 RETRIES = 5
@@ -33,52 +33,45 @@ class RayOptions:
     Attributes:
         address: of a cluster ("auto", or HOST:PORT); None starts one on this machine.
         cpus: of a run, also its number of threads.
-        gpus: of a run; a fraction lets several share one.
+        gpus: of a run; a fraction lets several runs share one.
         memory_gib: of a run; None = not asked for.
-        slots: runs at a time on a cluster that is started here.
     """
 
     address: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
     memory_gib: float | None = None
-    slots: int = 1
 
 
 def run_all_on_ray(
     tasks: Sequence[Task],
+    jobs: int,
     words: Callable[[Task], list[str]],
-    done: Callable[[Task, str | None], None],
+    done: Done,
     options: RayOptions = RayOptions(),  # frozen
 ) -> None:
     """Work ``tasks`` off on a cluster, each as ``python -m WORDS``; like :func:`~udalib.recipes.sweep.pool.run_all`.
 
+    The cluster's resources bound the runs at a time; one that is started here has ``jobs`` processors.
+
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
     """
-    ray = _connect(options)
+    ray = _connect(options, jobs)
     work = ray.remote(_work).options(
         num_cpus=options.cpus,
         num_gpus=options.gpus,
         memory=None if options.memory_gib is None else int(options.memory_gib * 2**30),
         max_retries=RETRIES,
     )
-    waiting, running, failed = list(tasks), dict[Any, Task](), set[Path]()
-
-    def end(task: Task, failure: str | None) -> None:
-        failed.update([task.folder] if failure else [])
-        done(task, failure)
-
+    backlog, running = Backlog(tasks, done), dict[Any, Task]()
     try:
-        while waiting or running:
-            for task in doomed_tasks(waiting, failed):
-                waiting.remove(task)
-                end(task, "the run that it starts from failed")
-            for task in ready(waiting, list(running.values())):
-                waiting.remove(task)
+        while backlog.waiting or running:
+            for task in backlog.ready(list(running.values())):
+                backlog.waiting.remove(task)
                 running[work.remote(words(task), str(task.folder), os.getcwd(), _environment(options))] = task
             for reference in ray.wait(list(running), timeout=0.5)[0] if running else ():
-                end(running.pop(reference), _failure(ray, reference))
+                backlog.end(running.pop(reference), _failure(ray, reference))
     finally:
         for reference in running:
             ray.cancel(reference, force=False)
@@ -87,17 +80,17 @@ def run_all_on_ray(
         ray.shutdown()
 
 
-def _connect(options: RayOptions) -> Any:
+def _connect(options: RayOptions, jobs: int) -> Any:
     try:
         import ray
     except ImportError as error:
         raise ConfigError("running on Ray needs ray: pip install 'udalib[sweeps]'.") from error
-    settings: dict[str, Any] = {"address": options.address} if options.address else {"num_cpus": options.slots}
+    settings: dict[str, Any] = {"address": options.address} if options.address else {"num_cpus": jobs}
     try:
         ray.init(**settings, log_to_driver=False, include_dashboard=False if not options.address else None)
     except (ConnectionError, ValueError) as error:
         raise ConfigError(
-            f"there is no Ray cluster at {options.address!r} ({error}); start one, or give none."
+            f"there is no Ray cluster at {options.address!r} ({error}); start one, or give no address."
         ) from error
     return ray
 

@@ -16,6 +16,8 @@ from udalib.recipes.runner import finished_results, from_record, record, run_fol
 from udalib.recipes.spec.overrides import parse_assignments
 from udalib.recipes.spec.specs import Recipe
 
+STALE = "its folder holds a run of another version of the recipe; remove it or give another folder of runs"
+"""What to say of a task whose run :func:`is_stale`."""
 OUTSIDE = ("world", "start_fingerprint")
 """What :func:`record` adds to the recipe's own parameters."""
 
