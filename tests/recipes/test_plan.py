@@ -105,6 +105,18 @@ def test_half_precision_and_smaller_batches_take_less(plans: dict[str, Plan]) ->
     assert plain.trainable * 4 / MIB == pytest.approx(plain.held, rel=0.01)
 
 
+def test_activation_checkpointing_trades_memory_for_arithmetic() -> None:
+    recipe = get_recipe("gta2cityscapes/source-only-segformer-mit_b5", "paper")
+    assert recipe.network.encoder is not None
+    network = replace(recipe.network, encoder=replace(recipe.network.encoder, name="mit_b0"))
+    plain, again = (
+        plan_recipe(replace(recipe, network=network, train=replace(recipe.train, activation_checkpointing=flag)))
+        for flag in (False, True)
+    )
+    assert again.peak < 0.9 * plain.peak
+    assert plain.flops < again.flops < 1.34 * plain.flops
+
+
 def test_times_are_those_of_the_slower_of_arithmetic_and_memory(plans: dict[str, Plan]) -> None:
     card = Card("toy", 8, half=4.0, tf32=2.0, full=1.0, bandwidth=100.0)
     work = [Work("mm", 10**12, 0, False), Work("mm", 10**12, 0, True), Work("convolution", 10**12, 0, False)]
@@ -118,7 +130,7 @@ def _sized(recipe: Recipe, peak: float) -> Plan:
 
 
 def test_ways_to_fit_begin_mild_and_end_at_the_first_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    peaks = iter([30.0, 20.0, 11.0, 7.3, 1.0])
+    peaks = iter([30.0, 20.0, 15.0, 11.0, 7.3, 1.0])
     monkeypatch.setattr(fitting, "plan_recipe", lambda recipe: _sized(recipe, next(peaks)))
     ways = list(ways_to_fit(get_recipe("gta2cityscapes/daformer", "paper")))
     assert [list(overrides) for overrides, _ in ways[:3]] == [
@@ -127,8 +139,9 @@ def test_ways_to_fit_begin_mild_and_end_at_the_first_that_fits(monkeypatch: pyte
         ["train.precision", "train.accumulate"],
     ]
     crops = [overrides.get("streams.source.sample_transforms.crop.size") for overrides, _ in ways]
-    assert crops == [None, None, None, (384, 384), (256, 256)]
-    assert [fitting.fits(plan, 8) for _, plan in ways] == [False, False, False, False, True], "7.3 of 8 has no margin"
+    assert crops == [None, None, None, None, (384, 384), (256, 256)]
+    assert list(ways[3][0])[-1] == "train.activation_checkpointing"
+    assert [fitting.fits(plan, 8) for _, plan in ways] == [False] * 5 + [True], "7.3 of 8 leaves no margin"
 
 
 def test_a_change_that_cannot_be_planned_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +152,7 @@ def test_a_change_that_cannot_be_planned_is_named(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(fitting, "plan_recipe", refuse)
     ways = {str(o): p for o, p in ways_to_fit(get_recipe("gta2cityscapes/daformer", "paper"))}
-    assert sum(isinstance(found, ConfigError) for found in ways.values()) == 3
+    assert sum(isinstance(found, ConfigError) for found in ways.values()) == 4
 
 
 def test_batches_that_cannot_be_cut_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""What to change so that a recipe fits a smaller card: precision first, then micro-batches, then the crop."""
+"""What to change so that a recipe fits a smaller card: what leaves its numbers alone first, the crop last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
+
 from udalib.core.errors import UdalibError
+from udalib.data import label_space
+from udalib.engine.recompute import stacked_blocks
+from udalib.recipes.networks import build_network
 from udalib.recipes.plan.planning import Plan, plan_recipe
 from udalib.recipes.spec.overrides import apply_overrides
 from udalib.recipes.spec.serialise import flatten
@@ -26,7 +31,7 @@ def fits(plan: Plan, gib: float) -> bool:
 
 
 def changes(recipe: Recipe) -> Iterator[dict[str, Any]]:
-    """Overrides from the mildest on: none, bfloat16, batches in two parts and in single images, then smaller crops."""
+    """Overrides from the mildest on: none, bfloat16, batches in parts, activation checkpointing, then smaller crops."""
     found: dict[str, Any] = {}
     yield dict(found)
     if recipe.train.precision == "32-true":
@@ -36,9 +41,20 @@ def changes(recipe: Recipe) -> Iterator[dict[str, Any]]:
     for parts in sorted({k for k in (2, whole) if k > 1 and whole % k == 0}):
         found["train.accumulate"] = parts * recipe.train.accumulate
         yield dict(found)
+    if not recipe.train.activation_checkpointing and _has_blocks(recipe):
+        found["train.activation_checkpointing"] = True
+        yield dict(found)
     for share in (0.75, 0.5):
         if smaller := smaller_crops(recipe, share):
             yield {**found, **smaller}
+
+
+def _has_blocks(recipe: Recipe) -> bool:
+    """Whether the network has blocks that activation checkpointing can repeat."""
+    classes = label_space(recipe.label_space).num_classes
+    with torch.device("meta"):
+        network = build_network(recipe.network, classes, pretrained=False)
+    return any(True for _ in stacked_blocks(network))
 
 
 def smaller_crops(recipe: Recipe, share: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import DynamicOutputShapeException
 
 from udalib.core.errors import ConfigError
 from udalib.core.types import Batch
+from udalib.engine.recompute import recompute_blocks
 from udalib.methods import Method, count_parameters
 from udalib.recipes.build import build_method, check
 from udalib.recipes.plan.meter import Meter, Work
@@ -63,6 +64,8 @@ def plan_recipe(recipe: Recipe) -> Plan:
     check(recipe)
     small = _micro(recipe)
     method = build_method(without_weights(small), pretrained=False).train()
+    if recipe.train.activation_checkpointing:
+        recompute_blocks(method)
     batches = stand_in_batches(small)
     images = {name: tuple(_pictures(batch).shape) for name, batch in batches.items()}
     trainable = count_parameters(method)
