@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from udalib.core.errors import DataError
 from udalib.data import LabelSpace, label_space
 from udalib.data.sets.folder import IMAGE_SUFFIXES
 from udalib.data.sets.reading import read_image
+from udalib.data.transforms.geometry import same_area_size
 from udalib.engine.evaluation.inference import resize_logits
 from udalib.methods import Method
 from udalib.recipes.apply.loading import find_device, load_run
@@ -49,10 +49,7 @@ class Predictor:
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """Size an image is predicted at: its aspect ratio, the area of ``size``."""
-        if self.size is None:
-            return height, width
-        factor = math.sqrt(self.size[0] * self.size[1] / (height * width))
-        return max(1, round(height * factor)), max(1, round(width * factor))
+        return (height, width) if self.size is None else same_area_size((height, width), self.size)
 
     @torch.inference_mode()
     def labels(self, images: Sequence[Tensor]) -> list[Tensor]:
