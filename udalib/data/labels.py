@@ -83,6 +83,9 @@ class LabelSpace:
 LISTED = "classes:"
 """How the name of a label space of one's own begins; the names of its classes follow, with commas between them."""
 
+DISTINCT = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0), (86, 180, 233))
+"""Colours of a few listed classes, which everybody can tell apart: those of Okabe and Ito without black, the two blues apart."""
+
 SUBSETS: dict[str, tuple[int, ...]] = {
     "cityscapes19": tuple(range(19)),
     "cityscapes16": (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18),
@@ -126,7 +129,8 @@ def label_space(name: str) -> LabelSpace:
     (11, ('road', 'other'))
     """
     if name.startswith(LISTED):
-        return custom_space(name, [part.strip() for part in name.removeprefix(LISTED).split(",")])
+        names = [part.strip() for part in name.removeprefix(LISTED).split(",")]
+        return custom_space(name, names, DISTINCT[: len(names)] if len(names) <= len(DISTINCT) else None)
     spaces = _tables()["spaces"]
     if name not in spaces:
         raise unknown_name("label space", name, spaces)

@@ -91,9 +91,9 @@ class OwnDomains:
         for train_id, name in enumerate(self.names):
             raw = [i for i, t in self.ids.items() if t == train_id]
             pixels = sum(self.source.ids.get(i, 0) for i in raw)
-            lines.append(f"class {train_id} {name}: ids {_shown(raw)}, {100 * pixels / total:.2f} % of the source")
+            lines.append(f"class {train_id} {name}: {_shown(raw)}, {100 * pixels / total:.2f} % of the source")
         ignored = [i for i, t in self.ids.items() if t == IGNORE_INDEX and i in self.source.ids]
-        lines += [f"ignored: ids {_shown(ignored)}"] if ignored else []
+        lines += [f"ignored: {_shown(ignored)}"] if ignored else []
         return "\n".join([*lines, *(f"remark: {d}" for d in (*self.source.remarks, *self.target.remarks))])
 
     def __str__(self) -> str:
@@ -165,7 +165,7 @@ def own_domains(
     if len(occurring) < 2:
         only = f"{names[next(iter(occurring))]!r}" if occurring else "none at all"
         raise DataError(
-            f"the labels in {labels} show one class only ({only}; ids {_shown(found.ids)}): there is nothing to tell "
+            f"the labels in {labels} show one class only ({only}; {_shown(found.ids)}): there is nothing to tell "
             "apart. Check the files, or name the ids in classes={id: name}."
         )
     scored = None if target_labels is None else Path(target_labels)
@@ -195,7 +195,7 @@ def name_ids(
     names = tuple(classes) if classes else tuple(f"id {raw}" for raw in raws)
     if len(names) != len(raws):
         raise ConfigError(
-            f"{len(names)} names were given ({', '.join(names)}), but the labels hold {len(raws)} classes, ids "
+            f"{len(names)} names were given ({', '.join(names)}), but the labels hold {len(raws)} classes, "
             f"{_shown(raws)}. Say which is which: classes={{id: name}}, and ignore=[id, ...] for what is none."
         )
     return ids, names
@@ -206,14 +206,14 @@ def _check_known(survey: Survey, ids: Mapping[int, int]) -> None:
     if unknown:
         known = sorted(raw for raw, train in ids.items() if train != IGNORE_INDEX)
         raise DataError(
-            f"{survey.first[unknown[0]]}: this label has the unknown ids {_shown(unknown)}; the classes are ids "
+            f"{survey.first[unknown[0]]}: this label has the unknown {_shown(unknown)}; the classes are "
             f"{_shown(known)}. Name them in classes={{id: name}}, or leave them out with ignore=[id, ...]."
         )
 
 
 def _shown(ids: Iterable[int], most: int = 12) -> str:
     every = list(ids)
-    return ", ".join(map(str, every[:most])) + (f", ... ({len(every)})" if len(every) > most else "")
+    return ("id " if len(every) == 1 else "ids ") + ", ".join(map(str, every[:most])) + (f", ... ({len(every)})" if len(every) > most else "")
 
 
 def _line(title: str, survey: Survey) -> str:

@@ -28,6 +28,7 @@ BINARY = (0, 255)
 """The ids of a mask drawn in black and white."""
 HARMLESS = ("extra-file", "extra-label", "duplicate-name")
 """Defects that keep nobody from training: what lies beside, and names that two sub-folders share."""
+REMEDIES = {"color-label": "Save it as one grey channel of class ids."}
 SHOWN = 3
 
 
@@ -111,7 +112,8 @@ def refuse(defects: Iterable[Defect]) -> None:
     every = list(defects)
     if every:
         more = f" And {len(every) - SHOWN} more." if len(every) > SHOWN else ""
-        raise DataError(" ".join(f"{d.path}: {d.what}. {d.remedy}" for d in every[:SHOWN]) + more)
+        shown = (f"{d.path}: {d.what}. {REMEDIES.get(d.kind, d.remedy)}" for d in every[:SHOWN])
+        raise DataError(" ".join(shown) + more)
 
 
 def infer_ids(found: Iterable[int], ignore: Iterable[int] = ()) -> dict[int, int]:
