@@ -64,7 +64,10 @@ def test_the_command_in_the_run_resumes_it(run: Path, home: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--classes", "0=other", "road"], "--classes takes ID=NAME, as in 0=other 255=road, or names alone; got 'road'"),
+        (
+            ["--classes", "0=other", "road"],
+            "--classes takes ID=NAME, as in 0=other 255=road, or names alone; got 'road'",
+        ),
         (["--classes", "x=other"], "got 'x=other'"),
         (["--classes", "a", "b", "c"], "3 names were given (a, b, c), but the labels hold 2 classes, ids 0, 255"),
         (["--recipe", "streets/dacs"], "recipe 'streets/dacs' has data of its own"),

@@ -59,7 +59,10 @@ def test_nothing_is_left_of_a_video_that_failed(tmp_path):
         raise KeyError("stop")
     with pytest.raises(UdalibError, match="no frame to write"), video_writer(tmp_path / "a.mp4", Fraction(10)):
         pass
-    with pytest.raises(ConfigError, match="must have one size"), video_writer(tmp_path / "b.mp4", Fraction(10)) as append:
+    with (
+        pytest.raises(ConfigError, match="must have one size"),
+        video_writer(tmp_path / "b.mp4", Fraction(10)) as append,
+    ):
         append(frames()[0])
         append(frames(size=(16, 16))[0])
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

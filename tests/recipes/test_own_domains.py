@@ -22,7 +22,7 @@ from udalib.world import Streets
 
 ROAD, CAR = 0, 13
 BINARY = {train: 255 * (train == ROAD) for train in range(19)}
-WIDE = {train: 1000 for train in range(19)} | {ROAD: 7000, CAR: 26000}
+WIDE = dict.fromkeys(range(19), 1000) | {ROAD: 7000, CAR: 26000}
 CLASSES = {1000: "other", 7000: "road", 26000: "car"}
 TINY = {"train.iterations": 2, "train.progress": False, "schedule.warmup": 1}
 TINY |= {"streams.source.batch_size": 2}

@@ -675,7 +675,11 @@ WRONG = [
     ("17.2", lambda h, w, side: (side * h // min(h, w), side * w // min(h, w)), "shorter side 64"),
     ("17.2", lambda h, w, side: own_size(h, w, side)[::-1], "the height comes first"),
     ("17.2", lambda h, w, side: own_size(h, w, side * 2), "one factor for both sides"),
-    ("17.3", lambda label, classes: own_classes(label.astype(np.uint8), {r % 256: t for r, t in classes.items()}), "144"),
+    (
+        "17.3",
+        lambda label, classes: own_classes(label.astype(np.uint8), {r % 256: t for r, t in classes.items()}),
+        "144",
+    ),
     ("17.3", lambda label, classes: own_classes(label, classes).astype(int), "fit into uint8"),
     ("17.3", lambda label, classes: np.where(label == 7000, 0, 1).astype(np.uint8), "expected|144"),
     ("17.3", lambda label, classes: own_classes(label, classes)[0], "stays \\(2, 3\\)"),

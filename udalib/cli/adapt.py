@@ -42,7 +42,7 @@ def adapt(
         ignore: ids that are no class, beside 255 and 65535.
         label_suffix: end of the labels' names after the image's, such as _mask.png.
         hold_out: every so-many-th image of a labelled folder is scored and not trained on.
-        recipe: own/... (small network from scratch) or own-pretrained/... (needs UDALIB_WEIGHTS); see `udalib list own`.
+        recipe: own/... (small network from scratch) or own-pretrained/... (needs UDALIB_WEIGHTS); `udalib list own`.
         preset: quick, laptop or paper.
         seeds: one run each.
         set: dotted overrides; `udalib show RECIPE` lists what can be set.

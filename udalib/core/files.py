@@ -47,7 +47,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; on success it takes the place of ``path``, on an error it is removed."""
+    """Yield a temporary folder beside ``path``; on success it takes the place of ``path``, else it is removed."""
     target = Path(path)
     temporary = target.parent / f".{target.name}.{secrets.token_hex(6)}.tmp"
     try:
@@ -58,8 +58,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     except OSError as error:
         raise UdalibError(
-            f"could not write {target}: {error.strerror or error}. Free disk space or choose a folder you may write to, "
-            "then repeat the command."
+            f"could not write {target}: {error.strerror or error}. Free disk space or choose a folder you may "
+            "write to, then repeat the command."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

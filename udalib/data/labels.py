@@ -84,7 +84,7 @@ LISTED = "classes:"
 """How the name of a label space of one's own begins; the names of its classes follow, with commas between them."""
 
 DISTINCT = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0), (86, 180, 233))
-"""Colours of a few listed classes, which everybody can tell apart: those of Okabe and Ito without black, the two blues apart."""
+"""Colours of a few listed classes that everybody can tell apart: those of Okabe and Ito without black."""
 
 SUBSETS: dict[str, tuple[int, ...]] = {
     "cityscapes19": tuple(range(19)),
@@ -158,7 +158,8 @@ def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, in
     """
     spare = [c.color for key in ("cityscapes19", "voc21") for c in label_space(key).classes if any(c.color)]
     chosen = list(colors) if colors is not None else [spare[i % len(spare)] for i in range(len(names))]
-    if len(set(names)) != len(names) or not all(names) or len(chosen) != len(names) or not 0 < len(names) < IGNORE_INDEX:
+    distinct = len(set(names)) == len(names) == len(chosen) and all(names)
+    if not distinct or not 0 < len(names) < IGNORE_INDEX:
         raise ConfigError(f"label space {name!r}: give 1 to 254 distinct class names, and one colour each if any.")
     return LabelSpace(name, tuple(LabelClass(n, c, thing=False) for n, c in zip(names, chosen, strict=True)))
 

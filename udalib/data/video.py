@@ -68,7 +68,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             stream.thread_type = "AUTO"
             yield container, stream
     except (av.error.FFmpegError, UnicodeDecodeError) as error:
-        what = f"this file is no video that can be read, or breaks off ({error.strerror or error})"
+        reason = getattr(error, "strerror", None) or error
+        what = f"this file is no video that can be read, or breaks off ({reason})"
         raise FileError("truncated", path, what, AGAIN) from error
 
 

@@ -213,7 +213,8 @@ def _check_known(survey: Survey, ids: Mapping[int, int]) -> None:
 
 def _shown(ids: Iterable[int], most: int = 12) -> str:
     every = list(ids)
-    return ("id " if len(every) == 1 else "ids ") + ", ".join(map(str, every[:most])) + (f", ... ({len(every)})" if len(every) > most else "")
+    more = f", ... ({len(every)})" if len(every) > most else ""
+    return f"id{'s' * (len(every) != 1)} {', '.join(map(str, every[:most]))}{more}"
 
 
 def _line(title: str, survey: Survey) -> str:

@@ -23,7 +23,7 @@ def _train_ids(answer: Any) -> str:
     require(mask == {0: 0, 255: 1}, f"0 and 255 ALONE are a mask in black and white, {{0: 0, 255: 1}}; got {mask}.")
     for found in ({0, 1, 255}, {3, 9, 4}, {0, 1}):
         require(answer(found) == infer_ids(found), f"{found}: expected {infer_ids(found)}, got {answer(found)}.")
-    return "a guess, and it can be wrong: a file with ids 0 and 255 may mean 'road' and 'nobody looked'. Say it yourself."
+    return "a guess, and it can be wrong: 0 and 255 may mean 'road' and 'nobody looked'. Say what your ids mean."
 
 
 @exercise("17.2", "write working_size(height, width, side): the size of the same shape with the area 2 * side ** 2.")
@@ -52,7 +52,9 @@ def _wide(answer: Any) -> str:
     require(got[1, 0] == 255, "id 144 became a class: 26000 folded into 8 bits is 144. Map first, then make it uint8.")
     want = np.array([[0, 1, 255], [255, 255, 0]])
     require(np.array_equal(got, want), f"expected {want.tolist()}, got {got.tolist()}.")
-    require(got.dtype == np.uint8, f"255 classes at most fit into uint8, which is what a label map is; got {got.dtype}.")
+    require(
+        got.dtype == np.uint8, f"255 classes at most fit into uint8, which is what a label map is; got {got.dtype}."
+    )
     return "a table of 65536 entries does it in one indexing step."
 
 
@@ -61,7 +63,9 @@ def _split(answer: Any) -> str:
     require_function(answer)
     names = [f"{drive}_{frame:03d}" for drive in ("dawn", "noon", "dusk", "rain") for frame in (1, 2, 3)]
     train, scored = (list(part) for part in answer(list(names), 2))
-    require(not set(train) & set(scored), "an image is in both parts: the score would praise what was learned by heart.")
+    require(
+        not set(train) & set(scored), "an image is in both parts: the score would praise what was learned by heart."
+    )
     require(sorted(train + scored) == sorted(names), "every image belongs to one of the parts.")
     drives = [{name.rsplit("_", 1)[0] for name in part} for part in (train, scored)]
     shared = sorted(drives[0] & drives[1])

@@ -1,4 +1,4 @@
-"""What a training sees of a label file: ids, names, what is ignored, what a size leaves; the explorer over its range."""
+"""What a training sees of a label file: names, what is ignored, what a size leaves; the explorer over its range."""
 
 import numpy as np
 import pytest

@@ -101,7 +101,9 @@ def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.unsignedi
         if decode == "ids16" and image.mode.startswith("I"):
             return _wide_ids(np.array(image), path)
         if image.mode in ("L", "P", "1"):
-            ids = np.array(image, dtype=np.uint16 if decode == "ids16" else np.uint8)
+            ids = np.array(image).astype(np.uint8)
+            if decode == "ids16":
+                return ids.astype(np.uint16)
             return without_ego_vehicle(ids) if decode == "viper" else ids
         if image.mode.startswith(("I", "F")):
             bits = "16-bit" if decode == "ids16" else "8-bit"

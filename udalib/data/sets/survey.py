@@ -72,7 +72,9 @@ def survey_folder(
     """Decode every image and label of a folder, whatever its ids mean.
 
     Args:
-        images, labels, label_suffix: see :class:`udalib.data.SegmentationFolder`; labels of up to 16 bits.
+        images: folder of images.
+        labels: folder of their labels, of up to 16 bits.
+        label_suffix: see :class:`udalib.data.SegmentationFolder`.
         workers: threads that decode (0: as many as the machine has processors).
         progress: show a progress bar.
 

@@ -28,7 +28,8 @@ def write_folders(
 
     Args:
         dataset: samples with ``image`` uint8 (3, H, W) and, for labels, ``label`` (H, W).
-        images, labels: folders, made where they are missing.
+        images: folder, made if it is missing.
+        labels: the same; None writes images alone.
         codes: train id to the id that is written; None writes train ids, 255 stays 255 unless it is listed.
         bits: of the label files, 8 or 16.
         change: gets each number and sample before it is written (another size, say).
@@ -61,7 +62,8 @@ def coded(label: NDArray[np.integer], codes: Mapping[int, int] | None = None, bi
         if not 0 <= code < 2**bits:
             raise ConfigError(f"the id {code} does not fit into {bits} bits; use 16, or a smaller id.")
         table[train_id] = code
-    return table[label].astype(np.uint8 if bits == 8 else np.uint16)
+    ids: NDArray[np.integer] = table[label].astype(np.uint8 if bits == 8 else np.uint16)
+    return ids
 
 
 def _save(path: Path, pixels: NDArray[np.integer]) -> None:

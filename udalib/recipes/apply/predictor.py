@@ -64,7 +64,7 @@ class Predictor:
         batch = torch.cat([self._scaled(image, size) for image in images])
         logits = self.method.predict(batch) if inference is None else inference(self.method.predict, batch)
         labels = []
-        for image, one in zip(images, logits.split(1), strict=True):  # one by one: full-size logits are large
+        for image, one in zip(images, torch.split(logits, 1), strict=True):  # one by one: full-size logits are large
             full = resize_logits(one, (image.shape[-2], image.shape[-1]))
             labels.append(full.argmax(1)[0].to(torch.uint8).cpu())
         return labels

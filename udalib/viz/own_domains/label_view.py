@@ -111,7 +111,9 @@ def _bars(axes: Axes, view: LabelView) -> None:
     names = [*view.space.names, IGNORED]
     for series, (title, values) in enumerate((("in the file", view.stored), ("at the training's size", view.trained))):
         places = np.arange(len(names)) - 0.2 + 0.4 * series
-        axes.barh(places, np.maximum(100 * values - LEAST, 0), left=LEAST, height=0.38, label=title, **bar_style(series))
+        axes.barh(
+            places, np.maximum(100 * values - LEAST, 0), left=LEAST, height=0.38, label=title, **bar_style(series)
+        )
         for place, value in zip(places, 100 * values, strict=True):
             text = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
             axes.text(max(value, LEAST) * 1.15, place, text, va="center", fontsize=7)
