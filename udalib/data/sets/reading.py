@@ -17,7 +17,7 @@ from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
 
-DECODERS = ("ids", "ids16", "first16", "color", "viper")
+DECODERS = ("ids", "first16", "color", "viper", "ids16")
 AGAIN = "Copy or download it again."
 
 
@@ -108,7 +108,7 @@ def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.unsignedi
         if image.mode.startswith(("I", "F")):
             bits = "16-bit" if decode == "ids16" else "8-bit"
             what = f"this label has more than {bits[:-4]} bits a pixel (mode {image.mode}); expected {bits} class ids"
-            remedy = "Convert it, or read it with decode='ids16' (grey) or 'first16' (colour)."
+            remedy = "Convert it, or read it with decode='ids16' (grey) or decode='first16' (colour)."
             raise FileError("bit-depth", path, what, remedy)
         what = f"this label is a colour image (mode {image.mode}); expected one channel of class ids"
         raise FileError("color-label", path, what, "Use the id file instead, or read it with decode='color'.")
