@@ -178,7 +178,7 @@ def name_ids(
     """Raw id to train id, and the classes' names, of the ids ``found`` (id to pixels); see :func:`own_domains`.
 
     >>> name_ids({0: 10, 255: 5}, {0: "other", 255: "road"})
-    ({0: 0, 255: 1}, ('other', 'road'))
+    ({0: 0, 255: 1, 65535: 255}, ('other', 'road'))
     """
     if isinstance(classes, Mapping):
         names = tuple(dict.fromkeys(classes.values()))
