@@ -235,3 +235,12 @@ def test_both_families_have_the_ladder_and_shrink_together() -> None:
                 assert sizes.pop("same_area") == (side, 2 * side)
                 assert set(sizes.values()) <= {(side, side)}
     assert get_recipe("own-pretrained/daformer").method.options["fd_everywhere"] is True
+
+
+def test_the_pretrained_family_runs_with_its_feature_distance(tmp_path: Path) -> None:
+    domains = own_domains(*streets(tmp_path, BINARY))
+    overrides = {**ADAPTED, "network.encoder.pretrained": False}  # the file of weights is not needed to see it run
+    run = domains.run("own-pretrained/daformer", "quick", device="cpu", overrides=overrides, out=tmp_path / "runs")
+    assert 0 <= run.results["target/miou"] <= 1
+    logged = (run.folder / "metrics.jsonl").read_text()
+    assert "loss_fd" in logged or '"fd"' in logged
