@@ -201,6 +201,14 @@ found = gather(subjects, sets, ("encoder.1", "decoder"), space, Sampling(per_cla
 explorer = FeatureExplorer(make_atlas(found, Tsne(perplexity=8, iterations=250)))
 """,
     "seeds": STREETS + "explorer = SeedsExplorer()",
+    "label files": STREETS
+    + """
+from udalib.data.sets.writing import coded
+codes = {**dict.fromkeys(range(19), 1), 0: 7, 10: 23, 13: 26}
+ids = [coded(sample["label"].numpy(), codes) for sample in samples]
+readings = {"four classes": {1: "other", 7: "road", 23: "sky", 26: "car"}, "road or not": {1: "rest", 7: "road"}}
+explorer = LabelExplorer([sample["image"] for sample in samples], ids, readings)
+""",
 }
 SHOW = "print(*(control.label for control in explorer.controls.values()), sep='\\n')"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from udalib.core.errors import ConfigError, UdalibError, UnknownNameError
-from udalib.core.files import atomic_path, write_json
+from udalib.core.files import atomic_folder, atomic_path, write_json
 from udalib.core.registry import Registry
 from udalib.core.seeding import derive_seed, numpy_generator, torch_generator
 
@@ -49,6 +49,23 @@ def test_a_full_disk_is_named_with_a_remedy(tmp_path):
         atomic_path(tmp_path / "state.json"),
     ):
         raise OSError(28, "No space left on device")
+
+
+def test_a_folder_appears_when_it_is_complete_and_replaces_an_earlier_one(tmp_path):
+    with atomic_folder(tmp_path / "labels") as temporary:
+        (temporary / "new.png").touch()
+        assert not (tmp_path / "labels").exists()
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "labels") as temporary:
+        (temporary / "half.png").touch()
+        raise RuntimeError("killed")
+    assert os.listdir(tmp_path) == ["labels"]
+    assert os.listdir(tmp_path / "labels") == ["new.png"]
+    with atomic_folder(tmp_path / "labels") as temporary:
+        (temporary / "newer.png").touch()
+    assert os.listdir(tmp_path / "labels") == ["newer.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(UdalibError, match=r"could not write .*file/labels.*Free disk space"):
+        atomic_folder(tmp_path / "file" / "labels").__enter__()
 
 
 def test_seeds_are_pinned_and_tell_types_and_order_apart():

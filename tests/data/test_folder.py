@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from udalib.core.errors import DataError
+from udalib.core.errors import ConfigError, DataError
 from udalib.data import (
     HorizontalFlip,
     RandomCrop,
@@ -82,3 +82,39 @@ def test_errors(folder, call, words):
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match=words):
         call(folder)
+
+
+def test_a_folder_divided_for_scoring(tmp_path, write):
+    for i in range(5):
+        write.image(tmp_path / f"photos/{i}.png")
+    parts = {s: SegmentationFolder(tmp_path / "photos", hold_out=2, split=s) for s in ("train", "val")}
+    assert {s: [item.name for item in part.items] for s, part in parts.items()} == {
+        "train": ["1", "3"],
+        "val": ["0", "2", "4"],
+    }
+    assert len(SegmentationFolder(tmp_path / "photos", split="val")) == 5
+    with pytest.raises(ConfigError, match="hold_out is 1; 5 keeps every fifth"):
+        SegmentationFolder(tmp_path / "photos", hold_out=1)
+
+
+def test_folders_below_the_data_root(tmp_path, write, monkeypatch):
+    write.image(tmp_path / "mine/photos/a.png")
+    monkeypatch.setenv("UDALIB_DATA", str(tmp_path))
+    assert len(SegmentationFolder("mine/photos")) == 1
+    assert len(create_dataset("folder", "train", images="mine/photos")) == 1
+
+
+def test_labels_of_sixteen_bits(folder):
+    Image.fromarray(np.full((40, 50), 26000, np.uint16)).save(folder / "masks/a.png")
+    options = {"label_space": custom_space("mine", ["car", "rest"]), "ids": {"26000": 0, "1": 1}}
+    mine = SegmentationFolder(folder / "photos", folder / "masks", decode="ids16", **options)
+    assert mine[0]["label"].unique().tolist() == [0]
+    assert mine[1]["label"].unique().tolist() == [1, 255]  # 8 bits beside 16
+    assert [d.kind for d in check_dataset(mine).defects] == ["unknown-id"]  # 0 and 2 of the second
+    eight = SegmentationFolder(folder / "photos", folder / "masks", custom_space("mine", ["car"]), ids={1: 0})
+    with pytest.raises(DataError, match="more than 8 bits a pixel .* decode='ids16'"):
+        eight[0]
+    Image.fromarray(np.full((40, 50), 70000, np.int32)).save(folder / "masks/a.tif")
+    (folder / "masks/a.png").unlink()
+    with pytest.raises(DataError, match="ids 70000 to 70000; expected 0 to 65535"):
+        SegmentationFolder(folder / "photos", folder / "masks", decode="ids16", **options)[0]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from udalib.data import Draws, HorizontalFlip, Pad, RandomCrop, Resize
+from udalib.data import Draws, HorizontalFlip, Pad, RandomCrop, Resize, SameArea
 from udalib.data.transforms.geometry import (
     crop,
     crop_each,
@@ -15,6 +15,7 @@ from udalib.data.transforms.geometry import (
     pad,
     resize,
     resize_bilinear,
+    same_area_size,
 )
 
 
@@ -171,3 +172,26 @@ def test_padding_is_ignored_and_has_the_mean_colour(dtype):
     assert torch.equal(padded["image"][..., :10, :14], batch["image"])
     assert padded["frames"].shape[-2:] == padded["flow"].shape[-2:] == (12, 15)
     assert pad(batch, (3, 3))["image"].shape == batch["image"].shape
+
+
+@given(st.integers(8, 3000), st.integers(8, 3000), st.integers(16, 512))
+def test_same_area_keeps_shape_and_area_and_a_square_fits(height, width, side):
+    new = same_area_size((height, width), (side, 2 * side))
+    exact = (2 * side**2 / (height * width)) ** 0.5
+    assert abs(new[0] - height * exact) <= 1
+    assert abs(new[1] - width * exact) <= 1
+    if max(height, width) <= 2 * min(height, width):
+        assert min(new) >= side
+
+
+def test_same_area_moves_image_and_label_and_averages_what_shrinks():
+    stripes = torch.zeros(1, 3, 64, 64)
+    stripes[..., ::2] = 1.0
+    label = torch.arange(64).repeat(64, 1)[None]
+    small = SameArea((8, 16))({"image": stripes, "label": label}, None)
+    assert small["image"].shape == (1, 3, 11, 11)
+    assert small["label"].shape == (1, 11, 11)
+    assert (small["image"] - 0.5).abs().max() < 0.2  # without antialiasing some pixels would be black or white
+    assert set(small["label"].unique().tolist()) <= set(range(64))
+    same = {"image": torch.zeros(1, 3, 8, 16)}
+    assert SameArea((8, 16))(same, None)["image"].shape == (1, 3, 8, 16)

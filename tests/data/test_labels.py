@@ -3,7 +3,16 @@ import pytest
 import torch
 
 from udalib.core.errors import ConfigError, UnknownNameError
-from udalib.data import MapLabels, custom_space, label_space, label_space_names, lookup_table, mapping, subset
+from udalib.data import (
+    MapLabels,
+    custom_space,
+    label_space,
+    label_space_names,
+    listed,
+    lookup_table,
+    mapping,
+    subset,
+)
 
 SPACES = {"cityscapes19": 19, "cityscapes16": 16, "cityscapes13": 13, "cityscapes7": 7, "camvid11": 11, "voc21": 21}
 SPACES |= {"cityscapes_things": 10, "viper15": 15, "synthia12": 12}
@@ -151,3 +160,28 @@ def test_the_class_lists_of_the_video_settings():
     ids = {7: 0, 8: 1, 11: 2, 13: 3, 17: 4, 19: 5, 20: 6, 21: 7, 23: 8, 24: 9, 25: 10, 26: 11}
     table = mapping("cityscapes_ids", "synthia12")
     assert {raw: int(table[raw]) for raw in range(34) if table[raw] != 255} == ids
+
+
+def test_a_space_of_ones_own_is_named_by_its_classes():
+    name = listed(["road", "the rest"])
+    assert name == "classes:road,the rest"
+    space = label_space(name)
+    assert (space.name, space.names) == (name, ("road", "the rest"))
+    assert label_space("classes: road , the rest").names == space.names
+    assert mapping(name, name)[:4].tolist() == [0, 1, 255, 255]
+    many = label_space(listed([f"class {i}" for i in range(30)]))
+    assert (many.num_classes, len({*map(tuple, many.palette.tolist())})) == (30, 30)
+    with pytest.raises(UnknownNameError, match="map from classes:a,b to"):
+        mapping("classes:a,b", "camvid11")
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["a,b", "c"], [" "]])
+def test_classes_without_a_name_or_twice_are_refused(names):
+    with pytest.raises(ConfigError, match="name"):
+        listed(names)
+
+
+def test_a_table_for_sixteen_bits():
+    table = lookup_table({300: 1, 70000: 2}, entries=65536)
+    assert (table.shape, table.dtype, table[300], table[44]) == ((65536,), np.uint8, 1, 255)
+    assert lookup_table({300: 1}).tolist() == [255] * 256

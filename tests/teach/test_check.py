@@ -308,6 +308,36 @@ def mean_within(values, scores, recipes):
     return np.mean([np.corrcoef(values[recipes == r], scores[recipes == r])[0, 1] for r in set(recipes)])
 
 
+def own_ids(found, mask=True, order=sorted):
+    if mask and sorted(found) == [0, 255]:
+        return {0: 0, 255: 1}
+    classes = [raw for raw in order(found) if raw != 255]
+    return {raw: classes.index(raw) if raw != 255 else 255 for raw in found}
+
+
+def own_size(height, width, side):
+    factor = (2 * side**2 / (height * width)) ** 0.5
+    return round(height * factor), round(width * factor)
+
+
+def own_classes(label, classes):
+    table = np.full(65536, 255, np.uint8)
+    for raw, train in classes.items():
+        table[raw] = train
+    return table[label]
+
+
+def fill_in_place(label, classes):
+    label[:] = own_classes(label, classes)
+    return label
+
+
+def own_split(names, k):
+    drives = sorted({name.rsplit("_", 1)[0] for name in names})[::k]
+    scored = [name for name in names if name.rsplit("_", 1)[0] in drives]
+    return [name for name in names if name not in scored], scored
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -367,7 +397,18 @@ RIGHT = {
     "16.3": 5,
     "16.4": lambda a, b: {k for k in a | b if (k in a, a.get(k)) != (k in b, b.get(k))},
     "16.5": lambda ours, spread, published: abs(published - ours) <= 2 * spread,
+    "17.1": own_ids,
+    "17.2": lambda h, w, side: own_size(h, w, side),
+    "17.3": own_classes,
+    "17.4": own_split,
+    "17.5": lambda frame: np.pad(frame, ((0, len(frame) % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge"),
 }
+
+
+def half_even(frame):
+    padded = np.pad(frame, ((0, 1), (0, 1), (0, 0)), mode="edge")
+    padded[:, -1] = 0
+    return padded
 
 
 def in_order(ours, base):
@@ -625,6 +666,34 @@ WRONG = [
     ("16.5", lambda ours, spread, published: abs(published - ours) <= spread, "less than two spreads"),
     ("16.5", lambda ours, spread, published: True, "far more"),
     ("16.5", lambda ours, spread, published: published - ours <= 2 * spread, "absolute value"),
+    ("17.1", lambda found: {raw: i for i, raw in enumerate(sorted(found))}, "nobody knows: its train id is 255"),
+    ("17.1", lambda found: own_ids(found, order=lambda ids: sorted(ids, reverse=True)), "sort the ids"),
+    ("17.1", lambda found: own_ids(found, mask=False), "0 and 255 ALONE"),
+    ("17.1", lambda found: {}, "are two classes"),
+    ("17.1", lambda found: own_ids(found) if len(found) != 3 or 255 in found else {}, "expected {3: 0"),
+    ("17.2", lambda h, w, side: (side, 2 * side), "would become an egg"),
+    ("17.2", lambda h, w, side: (side * h // min(h, w), side * w // min(h, w)), "shorter side 64"),
+    ("17.2", lambda h, w, side: own_size(h, w, side)[::-1], "the height comes first"),
+    ("17.2", lambda h, w, side: own_size(h, w, side * 2), "one factor for both sides"),
+    (
+        "17.3",
+        lambda label, classes: own_classes(label.astype(np.uint8), {r % 256: t for r, t in classes.items()}),
+        "144",
+    ),
+    ("17.3", lambda label, classes: own_classes(label, classes).astype(int), "fit into uint8"),
+    ("17.3", lambda label, classes: np.where(label == 7000, 0, 1).astype(np.uint8), "expected|144"),
+    ("17.3", lambda label, classes: own_classes(label, classes)[0], "stays \\(2, 3\\)"),
+    ("17.3", fill_in_place, "in place"),
+    ("17.4", lambda names, k: (names[1:], names[:2]), "in both parts"),
+    ("17.4", lambda names, k: (names[1::2], names[2::2]), "belongs to one"),
+    ("17.4", lambda names, k: (names[1::k], names[::k]), "frames of dawn, dusk, noon, rain are in both"),
+    ("17.4", lambda names, k: (names[3:], names[:3]), "of four drives every second"),
+    ("17.5", lambda frame: frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2], "cuts a row"),
+    ("17.5", lambda frame: frame, "becomes 6 x 8"),
+    ("17.5", lambda frame: np.pad(frame, ((0, 1), (0, 1), (0, 0))), "black would show"),
+    ("17.5", lambda frame: np.pad(frame, ((1, 0), (1, 0), (0, 0)), mode="edge"), "upper left corner"),
+    ("17.5", lambda frame: np.pad(frame, ((0, 1), (0, 1), (0, 0)), mode="edge"), "stays as it is"),
+    ("17.5", half_even, "added column"),
 ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tyro.extras import subcommand_cli_from_dict
 
+from udalib.cli.adapt import adapt
 from udalib.cli.compare import compare
 from udalib.cli.data import data
 from udalib.cli.doctor import doctor
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "list": list_,
     "show": show,
     "run": run,
+    "adapt": adapt,
     "pretrain": pretrain,
     "reproduce": reproduce,
     "report": report,

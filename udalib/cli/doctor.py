@@ -21,6 +21,7 @@ CORE = (
     "scikit-learn", "safetensors", "tqdm", "tyro",
 )  # fmt: skip
 OPTIONAL = {"papermill": "notebooks", "jupyterlab": "notebooks", "ipywidgets": "notebooks", "tensorboard": "sweeps"}
+OPTIONAL |= {"av": "video"}
 LOW_DISK_GIB = 2.0
 
 

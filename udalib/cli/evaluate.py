@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from udalib.cli.predict import save_png
+from udalib.cli.predicted import save_png
 from udalib.cli.run import Assignments
 from udalib.core.errors import ConfigError
 from udalib.core.files import write_text

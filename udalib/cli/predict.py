@@ -6,16 +6,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from udalib.core.errors import ConfigError
-from udalib.core.files import atomic_path
-from udalib.recipes.apply.predictor import Numbering, Prediction, Predictor, find_images, load_predictor, predict_files
+from udalib.cli.predicted import write_pictures, write_video
+from udalib.core.errors import ConfigError, DataError
+from udalib.data.sets.folder import IMAGE_SUFFIXES
+from udalib.data.video import VIDEO_SUFFIXES, require_av
+from udalib.recipes.apply.predictor import Numbering, Predictor, find_images, load_predictor, predict_files
 
 
 def predict(
@@ -23,40 +22,73 @@ def predict(
     images: Positional[tuple[Path, ...]],
     out: Path = Path("predictions"),
     size: tuple[int, int] | None = None,
+    tile: tuple[int, int] | None = None,
     batch_size: int = 4,
     alpha: float = 0.5,
+    frame_labels: bool = False,
     device: str = "auto",
 ) -> int:
-    """Predict images: for each an overlay, a label PNG (train ids) and a colour PNG.
+    """Predict images (for each an overlay, a label PNG of train ids and a colour PNG) and videos (an overlay video).
 
     Args:
         checkpoint: run folder (final weights), last.ckpt or best.safetensors with its run.json beside it.
-        images: image files or folders of them, any size.
+        images: image and video files or folders of them, any size; videos need PyAV: pip install 'udalib[video]'.
         out: folder to write to.
         size: height and width whose area images are scaled to; default: the size the recipe evaluates at.
+        tile: height and width of windows, overlapping by half, in which images are predicted; without --size at their
+            own size.
         batch_size: images predicted together, if they have one size.
         alpha: opacity of the classes in the overlay, 0 to 1.
+        frame_labels: write a label PNG of each frame of a video as well.
         device: auto, cpu, cuda, cuda:N or mps.
     """
-    if batch_size < 1 or not 0 <= alpha <= 1 or (size is not None and min(size) < 1):
-        raise ConfigError(f"batch_size {batch_size} and size {size} must be positive, alpha {alpha} within 0 and 1.")
+    sizes = [side for pair in (size, tile) if pair is not None for side in pair]
+    if batch_size < 1 or not 0 <= alpha <= 1 or min(sizes, default=1) < 1:
+        raise ConfigError(
+            f"batch_size {batch_size}, size {size} and tile {tile} must be positive, alpha {alpha} within 0 and 1."
+        )
     if not images:
         raise ConfigError("no image was given; name files or folders after the checkpoint.")
-    files = find_images(images)
-    predictor = load_predictor(checkpoint, device, size)
+    files = find_images(images, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+    if any(map(is_video, files)):
+        require_av()
+    predictor = load_predictor(checkpoint, device, size, tile)
     names = output_names([relative for _, relative in files])
-    broken = 0
-    bar = tqdm(predict_files(predictor, files, batch_size), total=len(files), desc="predict", disable=None)
     targets = {path: out / name for (path, _), name in zip(files, names, strict=True)}
-    for prediction in bar:
+    pictures = [file for file in files if not is_video(file)]
+    broken = predict_pictures(predictor, pictures, targets, batch_size, alpha)
+    for path, _ in filter(is_video, files):
+        try:
+            frames = write_video(
+                path, predictor, targets[path], batch_size=batch_size, alpha=alpha, frame_labels=frame_labels
+            )
+            print(f"{path}: {frames} frames, {targets[path]}_overlay.mp4")
+        except DataError as error:
+            broken += 1
+            print(f"skipped: {error}", file=sys.stderr)
+    kind = "images" if len(pictures) == len(files) else "images and videos" if pictures else "videos"
+    print(f"{len(files) - broken} of {len(files)} {kind} predicted with {predictor.weights}, written to {out}")
+    return 1 if broken else 0
+
+
+def is_video(file: tuple[Path, Path]) -> bool:
+    """Whether a file that :func:`find_images` gave is a video, by its name."""
+    return file[0].suffix.lower() in VIDEO_SUFFIXES
+
+
+def predict_pictures(
+    predictor: Predictor, files: Sequence[tuple[Path, Path]], targets: dict[Path, Path], batch_size: int, alpha: float
+) -> int:
+    """Predict image files, write their pictures to ``targets``, and return how many could not be read."""
+    broken = 0
+    predictions = predict_files(predictor, files, batch_size)
+    for prediction in tqdm(predictions, total=len(files), desc="predict", disable=None if files else True):
         if prediction.label is None:
             broken += 1
             print(f"skipped: {prediction.error}", file=sys.stderr)
         else:
-            write(prediction, predictor, targets[prediction.path], alpha)
-    done = len(files) - broken
-    print(f"{done} of {len(files)} images predicted with {predictor.weights}, written to {out}")
-    return 1 if broken else 0
+            write_pictures(prediction, predictor, targets[prediction.path], alpha)
+    return broken
 
 
 def output_names(relative: Sequence[Path]) -> list[Path]:
@@ -68,20 +100,3 @@ def output_names(relative: Sequence[Path]) -> list[Path]:
     counts = Counter(path.with_suffix("") for path in relative)
     names = [path if counts[path.with_suffix("")] > 1 else path.with_suffix("") for path in relative]
     return list(map(Path, map(Numbering(), map(str, names))))  # two of the given folders may hold the same file name
-
-
-def write(prediction: Prediction, predictor: Predictor, target: Path, alpha: float) -> None:
-    """Write the three pictures of one prediction beside each other."""
-    from udalib.viz.pictures.labels import colorize, overlay  # matplotlib loads slowly
-
-    assert prediction.label is not None
-    space, label = predictor.label_space, prediction.label.numpy()
-    save_png(target.with_name(f"{target.name}_label.png"), label)
-    save_png(target.with_name(f"{target.name}_color.png"), colorize(label, space))
-    save_png(target.with_name(f"{target.name}_overlay.png"), overlay(prediction.image, label, space, alpha))
-
-
-def save_png(path: Path, pixels: NDArray[Any]) -> None:
-    """Write uint8 (H, W) or (H, W, 3) as PNG, atomically."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG")

@@ -9,6 +9,7 @@ from udalib.data.labels import (
     custom_space,
     label_space,
     label_space_names,
+    listed,
     lookup_table,
     mapping,
     subset,
@@ -36,6 +37,7 @@ from udalib.data.transforms.spatial import (
     RandomCrop,
     RandomScale,
     Resize,
+    SameArea,
     ValidMargins,
 )
 
@@ -66,6 +68,7 @@ __all__ = [
     "RareClassSampler",
     "Report",
     "Resize",
+    "SameArea",
     "Sampler",
     "SegmentationFiles",
     "SegmentationFolder",
@@ -86,6 +89,7 @@ __all__ = [
     "from_manifest",
     "label_space",
     "label_space_names",
+    "listed",
     "load_in_order",
     "lookup_table",
     "manifest",

@@ -1,7 +1,8 @@
 """Label spaces (names, colours, thing or stuff) and look-up tables between them; facts in label_spaces.json.
 
 A *space* numbers its classes 0 .. C-1, everything else is 255 (ignore). An *id table* such as ``cityscapes_ids`` is
-only a source of a map: the raw ids as a data set stores them.
+only a source of a map: the raw ids as a data set stores them. A space of one's own is named by its classes,
+``classes:road,other`` (:func:`listed`), so that a recipe and the run it makes can carry it as a text.
 
 ``thing`` marks countable objects as DAFormer's feature distance uses them (traffic lights and signs included);
 Cityscapes annotates instances only for its classes 11 .. 18, which is the subset ``instances``.
@@ -79,6 +80,12 @@ class LabelSpace:
         return tuple(i for i, n in enumerate(self.names) if n in wanted)
 
 
+LISTED = "classes:"
+"""How the name of a label space of one's own begins; the names of its classes follow, with commas between them."""
+
+DISTINCT = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0), (86, 180, 233))
+"""Colours of a few listed classes that everybody can tell apart: those of Okabe and Ito without black."""
+
 SUBSETS: dict[str, tuple[int, ...]] = {
     "cityscapes19": tuple(range(19)),
     "cityscapes16": (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18),
@@ -118,14 +125,29 @@ def label_space_names() -> list[str]:
 def label_space(name: str) -> LabelSpace:
     """Return the label space ``name``; :class:`UnknownNameError` lists the nearest names.
 
-    >>> label_space("camvid11").num_classes
-    11
+    >>> label_space("camvid11").num_classes, label_space("classes:road,other").names
+    (11, ('road', 'other'))
     """
+    if name.startswith(LISTED):
+        names = [part.strip() for part in name.removeprefix(LISTED).split(",")]
+        return custom_space(name, names, DISTINCT[: len(names)] if len(names) <= len(DISTINCT) else None)
     spaces = _tables()["spaces"]
     if name not in spaces:
         raise unknown_name("label space", name, spaces)
     classes = (LabelClass(c["name"], (c["color"][0], c["color"][1], c["color"][2]), c["thing"]) for c in spaces[name])
     return LabelSpace(name, tuple(classes))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name of the label space that has these classes, which :func:`label_space` reads back.
+
+    >>> listed(["road", "other"])
+    'classes:road,other'
+    """
+    for name in names:
+        if not name.strip() or "," in name:
+            raise ConfigError(f"{name!r} cannot be the name of a class: it is empty, or has a comma in it.")
+    return label_space(LISTED + ",".join(names)).name
 
 
 def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, int, int]] | None = None) -> LabelSpace:
@@ -136,20 +158,24 @@ def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, in
     """
     spare = [c.color for key in ("cityscapes19", "voc21") for c in label_space(key).classes if any(c.color)]
     chosen = list(colors) if colors is not None else [spare[i % len(spare)] for i in range(len(names))]
-    if len(set(names)) != len(names) or len(chosen) != len(names) or not 0 < len(names) < IGNORE_INDEX:
+    distinct = len(set(names)) == len(names) == len(chosen) and all(names)
+    if not distinct or not 0 < len(names) < IGNORE_INDEX:
         raise ConfigError(f"label space {name!r}: give 1 to 254 distinct class names, and one colour each if any.")
     return LabelSpace(name, tuple(LabelClass(n, c, thing=False) for n, c in zip(names, chosen, strict=True)))
 
 
-def lookup_table(ids: Mapping[int, int], unlisted: int | None = IGNORE_INDEX) -> NDArray[np.uint8]:
-    """Turn ``{raw id: train id}`` into a uint8 table (256,) for ``table[label]``.
+def lookup_table(
+    ids: Mapping[int, int], unlisted: int | None = IGNORE_INDEX, *, entries: int = 256
+) -> NDArray[np.uint8]:
+    """Turn ``{raw id: train id}`` into a uint8 table (entries,) for ``table[label]``; 65536 entries for 16-bit labels.
 
     Ids that are not listed become ``unlisted``; with ``None`` they keep their value, as the published evaluation
-    scripts do. Keys outside 0 .. 255 (Cityscapes lists -1) can never occur in an 8-bit label and are skipped.
+    scripts do. Keys outside 0 .. 255 (Cityscapes lists -1) can never occur in an 8-bit label and are skipped; so are
+    keys outside a larger table.
     """
-    table = np.arange(256, dtype=np.uint8) if unlisted is None else np.full(256, unlisted, dtype=np.uint8)
+    table = np.arange(entries).astype(np.uint8) if unlisted is None else np.full(entries, unlisted, dtype=np.uint8)
     for raw, train in ids.items():
-        if 0 <= raw < 256:
+        if 0 <= raw < entries:
             table[raw] = train
     return table
 
@@ -169,7 +195,7 @@ def mapping(src: str, dst: str) -> NDArray[np.uint8]:
 @cache
 def _mapping(src: str, dst: str) -> NDArray[np.uint8]:
     direct = {(m["from"], m["to"]): {int(k): v for k, v in m["ids"].items()} for m in _tables()["maps"]}
-    spaces = label_space_names()
+    spaces = label_space_names() + [name for name in (src, dst) if name.startswith(LISTED)]
     sources = sorted({s for s, _ in direct} | set(spaces))
     for kind, name, known in (("label space or id table", src, sources), ("label space", dst, spaces)):
         if name not in known:
@@ -190,6 +216,6 @@ def _mapping(src: str, dst: str) -> NDArray[np.uint8]:
 def _start(src: str) -> NDArray[np.uint8]:
     """Identity; for a space, ids outside it become 255."""
     table = np.arange(256, dtype=np.uint8)
-    if src in label_space_names():
+    if src in label_space_names() or src.startswith(LISTED):
         table[label_space(src).num_classes :] = IGNORE_INDEX
     return table

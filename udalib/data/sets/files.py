@@ -29,7 +29,9 @@ class Item:
 
 @dataclass(frozen=True)
 class LabelForm:
-    """How label files are read: decoding, table uint8 (256,) from raw to train ids, raw ids that may occur."""
+    """How label files are read: decoding, table uint8 (256,) from raw to train ids (of "ids16": 65536 entries), raw ids
+    that may occur.
+    """
 
     decode: str
     table: NDArray[np.uint8]
@@ -117,4 +119,7 @@ def require_same_size(item: Item, image: Tensor, label: Tensor) -> None:
     if image.shape[-2:] != label.shape[-2:]:
         (h, w), (lh, lw) = image.shape[-2:], label.shape[-2:]
         what = f"this label is {lw} x {lh} pixels while its image {item.image.name} is {w} x {h}"
-        raise FileError("size-mismatch", item.label or item.image, what, "Check that the two belong together.")
+        remedy = "Check that the two belong together."
+        if (h, w) == (lw, lh):
+            remedy = "If the camera's rotation tag turns the image upright, turn the label, too."
+        raise FileError("size-mismatch", item.label or item.image, what, remedy)

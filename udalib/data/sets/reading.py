@@ -17,7 +17,7 @@ from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
 
-DECODERS = ("ids", "first16", "color", "viper")
+DECODERS = ("ids", "first16", "color", "viper", "ids16")
 AGAIN = "Copy or download it again."
 
 
@@ -83,12 +83,13 @@ def require_end(path: Path, role: str) -> None:
         raise FileError("truncated", path, f"this {role} file ends before its end marker", AGAIN)
 
 
-def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.uint8]:
-    """Raw ids of a label file as uint8 (H, W), before any id map.
+def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.unsignedinteger]:
+    """Raw ids of a label file, (H, W), before any id map: uint8, of "ids16" uint16.
 
-    ``decode``: "ids", an 8-bit (or less) grey or palette image whose values are the ids; "first16", the first
-    channel, in RGB order, of a 16-bit PNG (SYNTHIA; ids above 255 become 255); "color", an RGB image in the colours
-    of ``space`` (other colours become 255); "viper", ids without the ego vehicle (:func:`without_ego_vehicle`).
+    ``decode``: "ids", an 8-bit (or less) grey or palette image whose values are the ids; "ids16", the same with up to
+    16 bits; "first16", the first channel, in RGB order, of a 16-bit PNG (SYNTHIA; ids above 255 become 255); "color",
+    an RGB image in the colours of ``space`` (other colours become 255); "viper", ids without the ego vehicle
+    (:func:`without_ego_vehicle`).
     """
     if decode not in DECODERS:
         raise ConfigError(f"unknown label decoding {decode!r}; choose one of {', '.join(DECODERS)}.")
@@ -97,14 +98,27 @@ def read_ids(path: Path, decode: str, space: LabelSpace) -> NDArray[np.uint8]:
     with opened(path, "label") as image:
         if decode == "color":
             return _color_ids(np.array(image.convert("RGB")), space)
+        if decode == "ids16" and image.mode.startswith("I"):
+            return _wide_ids(np.array(image), path)
         if image.mode in ("L", "P", "1"):
-            ids = np.array(image, dtype=np.uint8)
+            ids = np.array(image).astype(np.uint8)
+            if decode == "ids16":
+                return ids.astype(np.uint16)
             return without_ego_vehicle(ids) if decode == "viper" else ids
         if image.mode.startswith(("I", "F")):
-            what = f"this label has more than 8 bits a pixel (mode {image.mode}); expected 8-bit class ids"
-            raise FileError("bit-depth", path, what, "Convert it to 8 bit, or read it with decode='first16'.")
+            bits = "16-bit" if decode == "ids16" else "8-bit"
+            what = f"this label has more than {bits[:-4]} bits a pixel (mode {image.mode}); expected {bits} class ids"
+            remedy = "Convert it, or read it with decode='ids16' (grey) or decode='first16' (colour)."
+            raise FileError("bit-depth", path, what, remedy)
         what = f"this label is a colour image (mode {image.mode}); expected one channel of class ids"
         raise FileError("color-label", path, what, "Use the id file instead, or read it with decode='color'.")
+
+
+def _wide_ids(pixels: NDArray[np.integer], path: Path) -> NDArray[np.uint16]:
+    if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
+        what = f"this label has the ids {pixels.min()} to {pixels.max()}; expected 0 to 65535"
+        raise FileError("bit-depth", path, what, "Renumber its classes.")
+    return pixels.astype(np.uint16)
 
 
 def _first_channel_16(path: Path) -> NDArray[np.uint8]:

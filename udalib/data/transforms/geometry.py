@@ -7,6 +7,7 @@ x1 y1 x2 y2 in pixels. Leading dimensions (a clip's T) are carried along.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -41,6 +42,17 @@ def fitted_size(size: tuple[int, int], scale: tuple[int, int]) -> tuple[int, int
     return int(size[0] * factor + 0.5), int(size[1] * factor + 0.5)
 
 
+def same_area_size(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """Size (h, w) with the shape of ``size`` and the area of ``wanted``, each side rounded: images of all shapes at one
+    scale.
+
+    >>> same_area_size((480, 640), (64, 128)), same_area_size((640, 480), (64, 128))
+    ((78, 105), (105, 78))
+    """
+    factor = math.sqrt(wanted[0] * wanted[1] / (size[0] * size[1]))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
 def nearest_indices(old: int, new: int) -> Tensor:
     """int64 (new,): source index floor(i * old / new), with OpenCV's rounding (float64, through the inverse scale)."""
     steps = np.floor(np.arange(new) * (1.0 / (new / old))).astype(np.int64)
@@ -54,27 +66,27 @@ def resize_nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x.index_select(-2, rows).index_select(-1, columns)
 
 
-def resize_bilinear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize of (..., C, H, W), float or uint8, pixel centres, no antialiasing.
+def resize_bilinear(x: Tensor, size: tuple[int, int], antialias: bool = False) -> Tensor:
+    """Bilinear resize of (..., C, H, W), float or uint8, pixel centres, by default without antialiasing.
 
     uint8 is computed in float32 and rounded once, within one grey level of OpenCV; torch's own uint8 kernel rounds
     after each axis and is up to 1 grey level off the exact value.
     """
     if x.dtype == torch.uint8:
-        return resize_bilinear(x.float(), size).add_(0.5).clamp_(0, 255).to(torch.uint8)
-    resized: Tensor = tv.resize(x, list(size), interpolation=InterpolationMode.BILINEAR, antialias=False)
+        return resize_bilinear(x.float(), size, antialias).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    resized: Tensor = tv.resize(x, list(size), interpolation=InterpolationMode.BILINEAR, antialias=antialias)
     return resized
 
 
-def resize(batch: Batch, size: tuple[int, int]) -> Batch:
-    """Resize everything to ``size`` (h, w)."""
+def resize(batch: Batch, size: tuple[int, int], antialias: bool = False) -> Batch:
+    """Resize everything to ``size`` (h, w); ``antialias`` averages the pixels of images that shrink."""
     old = size_of(batch)
     if old == size:
         return dict(batch)
     ratio = (size[1] / old[1], size[0] / old[0])
     return _apply(
         batch,
-        image=lambda x: resize_bilinear(x, size),
+        image=lambda x: resize_bilinear(x, size, antialias),
         maps=lambda x, _: resize_nearest(x, size),
         flow=lambda x: resize_bilinear(x, size) * x.new_tensor(ratio).view(2, 1, 1),
         boxes=lambda b: b * b.new_tensor([*ratio, *ratio]),

@@ -38,6 +38,21 @@ class Resize:
 
 
 @dataclass(frozen=True)
+class SameArea:
+    """Resize to the area of ``size`` (h, w), keeping the shape of the image; images that shrink are antialiased.
+
+    For folders of unlike sizes: a crop of ``size``'s shorter side fits into every image that is at most twice as long
+    as it is broad, if ``size`` is. Predictions of a run are made at this size as well.
+    """
+
+    size: tuple[int, int]
+
+    def __call__(self, batch: Batch, draws: Draws) -> Batch:
+        """See :class:`SameArea`; draws nothing."""
+        return geometry.resize(batch, geometry.same_area_size(geometry.size_of(batch), self.size), antialias=True)
+
+
+@dataclass(frozen=True)
 class PilResize:
     """Resize uint8 CPU images with Pillow's bicubic filter and labels with its nearest, to ``size`` (h, w).
 

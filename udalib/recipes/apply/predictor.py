@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from udalib.core.errors import DataError
 from udalib.data import LabelSpace, label_space
 from udalib.data.sets.folder import IMAGE_SUFFIXES
 from udalib.data.sets.reading import read_image
-from udalib.engine.evaluation.inference import resize_logits
+from udalib.data.transforms.geometry import same_area_size
+from udalib.engine.evaluation.inference import Inference, Sliding, resize_logits
 from udalib.methods import Method
 from udalib.recipes.apply.loading import find_device, load_run
 from udalib.recipes.spec.specs import Recipe
@@ -34,6 +35,7 @@ class Predictor:
         weights: the file it was loaded from.
         size: (h, w) whose area images are scaled to before prediction; None = their own size.
         device: where predictions run.
+        inference: whole images or windows of them; None = as the recipe's first evaluation.
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Predictor:
     weights: Path
     size: tuple[int, int] | None
     device: torch.device
+    inference: Inference | None = None
 
     @property
     def label_space(self) -> LabelSpace:
@@ -49,20 +52,19 @@ class Predictor:
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """Size an image is predicted at: its aspect ratio, the area of ``size``."""
-        if self.size is None:
-            return height, width
-        factor = math.sqrt(self.size[0] * self.size[1] / (height * width))
-        return max(1, round(height * factor)), max(1, round(width * factor))
+        return (height, width) if self.size is None else same_area_size((height, width), self.size)
 
     @torch.inference_mode()
     def labels(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Train ids uint8 (H, W), on the CPU, of uint8 RGB images (3, H, W) that share one working size."""
-        inference = self.recipe.evaluations[0].inference.build() if self.recipe.evaluations else None
+        inference = self.inference
+        if inference is None and self.recipe.evaluations:
+            inference = self.recipe.evaluations[0].inference.build()
         size = self.working_size(images[0].shape[-2], images[0].shape[-1])
         batch = torch.cat([self._scaled(image, size) for image in images])
         logits = self.method.predict(batch) if inference is None else inference(self.method.predict, batch)
         labels = []
-        for image, one in zip(images, logits.split(1), strict=True):  # one by one: full-size logits are large
+        for image, one in zip(images, torch.split(logits, 1), strict=True):  # one by one: full-size logits are large
             full = resize_logits(one, (image.shape[-2], image.shape[-1]))
             labels.append(full.argmax(1)[0].to(torch.uint8).cpu())
         return labels
@@ -76,21 +78,29 @@ class Predictor:
 
 
 def load_predictor(
-    checkpoint: str | os.PathLike[str], device: str = "auto", size: tuple[int, int] | None = None
+    checkpoint: str | os.PathLike[str],
+    device: str = "auto",
+    size: tuple[int, int] | None = None,
+    tile: tuple[int, int] | None = None,
 ) -> Predictor:
     """Load a run for prediction.
 
     Args:
         checkpoint: a run folder (its final weights are taken), or a last.ckpt or best.safetensors in one.
         device: auto, cpu, cuda, cuda:N or mps.
-        size: (h, w) whose area images are scaled to; by default the size that the recipe evaluates at.
+        size: (h, w) whose area images are scaled to; by default the size that the recipe evaluates at, or with
+            ``tile`` their own.
+        tile: (h, w) of windows that overlap by half, to predict images of any size sharply; None = as the recipe.
 
     Raises:
         CheckpointError: there are no weights, no run.json beside them, or they do not fit it.
     """
     place = find_device(device)
     run = load_run(checkpoint, place)
-    return Predictor(run.recipe, run.method, run.weights, size or evaluation_size(run.recipe), place)
+    if tile is None:
+        return Predictor(run.recipe, run.method, run.weights, size or evaluation_size(run.recipe), place)
+    windows = Sliding(tile, (max(1, tile[0] // 2), max(1, tile[1] // 2)))
+    return Predictor(run.recipe, run.method, run.weights, size, place, windows)
 
 
 def evaluation_size(recipe: Recipe) -> tuple[int, int] | None:
@@ -103,18 +113,20 @@ def evaluation_size(recipe: Recipe) -> tuple[int, int] | None:
     return None
 
 
-def find_images(places: Iterable[str | os.PathLike[str]]) -> list[tuple[Path, Path]]:
-    """Image files at or under ``places``, each with its path relative to the place it was found in.
+def find_images(
+    places: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...] = IMAGE_SUFFIXES
+) -> list[tuple[Path, Path]]:
+    """Files with ``suffixes`` at or under ``places``, each with its path relative to the place it was found in.
 
     Raises:
-        DataError: a place does not exist, or holds no image.
+        DataError: a place does not exist, or holds no such file.
     """
     found: list[tuple[Path, Path]] = []
     for place in map(Path, places):
         if place.is_dir():
-            files = sorted(p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and not p.is_dir())
+            files = sorted(p for p in place.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
             if not files:
-                raise DataError(f"{place} holds no image ({', '.join(IMAGE_SUFFIXES)}).")
+                raise DataError(f"{place} holds no image ({', '.join(suffixes)}).")
             found += [(file, file.relative_to(place)) for file in files]
         elif os.path.lexists(place):
             found.append((place, Path(place.name)))
@@ -173,3 +185,12 @@ def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Path, Tensor]])
     labels = predictor.labels([image for _, _, image in group])
     for (path, relative, image), label in zip(group, labels, strict=True):
         yield Prediction(path, relative, image, label)
+
+
+def predict_images(
+    predictor: Predictor, images: Iterable[Tensor], batch_size: int = 4
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each of ``images`` (uint8 (3, H, W), such as the frames of a video) with its label, ``batch_size`` at a time."""
+    rest = iter(images)
+    while batch := list(islice(rest, batch_size)):
+        yield from zip(batch, predictor.labels(batch), strict=True)
