@@ -171,7 +171,7 @@ def test_images_have_the_sizes_of_their_data_sets() -> None:
     assert tuple(batches["target"]["image"].shape) == (1, 3, 512, 1024)
 
 
-EMBEDDED = ("streets", "camvid", "pretrain")
+EMBEDDED = ("streets", "camvid", "pretrain", "own")
 PUBLISHED = sorted((n for n in list_recipes() if not n.startswith(EMBEDDED)), key=lambda n: (-len(n), n))
 PUBLISHED_OF = {RECIPES.get(name).method.name: name for name in PUBLISHED}
 """Method to its published recipe of the shortest name."""

@@ -29,8 +29,8 @@ def plan(
         preset: quick, laptop or paper.
         set: dotted overrides, for example train.precision=bf16-mixed; `udalib show NAME` lists what can be set.
         cards: names of cards for the table of times.
-        fit: try what makes it fit cards of 8, 12, 24 and 80 GB: bfloat16, micro-batches, activation checkpointing, smaller
-            crops.
+        fit: try what makes it fit cards of 8, 12, 24 and 80 GB: bfloat16, micro-batches, activation checkpointing,
+            smaller crops.
         format: text, or the numbers as json.
     """
     recipe = get_recipe(name, preset, parse_assignments(set))
