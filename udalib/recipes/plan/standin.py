@@ -20,10 +20,21 @@ USUAL = (1080, 1920)
 
 
 class StandIn:
-    """A data set of black images (H, W) with random labels; with ``frames`` > 1 of clips whose flow is zero."""
+    """A data set of black images (H, W) with random answers; with ``frames`` > 1 of clips whose flow is zero.
 
-    def __init__(self, size: tuple[int, int], space: str, frames: int = 1, labels: bool = True) -> None:
-        self.size, self.frames, self.labels = size, frames, labels
+    Args:
+        size: of the images.
+        space: name of the label space.
+        task: what an answer is: the classes of a picture ("multi-label"), its one class ("long-tail",
+            "classification"), or a label map.
+        frames: of a clip.
+        labels: False leaves the answers out.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], space: str, task: str = "segmentation", *, frames: int = 1, labels: bool = True
+    ) -> None:
+        self.size, self.task, self.frames, self.labels = size, task, frames, labels
         self.name, self.label_space = "stand-in", label_space(space)
 
     def __len__(self) -> int:
@@ -33,7 +44,12 @@ class StandIn:
         classes, generator = self.label_space.num_classes, torch.Generator().manual_seed(index)
         label = torch.randint(classes, self.size, generator=generator, dtype=torch.uint8)
         image = torch.zeros(3, *self.size, dtype=torch.uint8)
-        sample: Sample = {"image": image, "name": f"{index}", "label": label}
+        sample: Sample = {"image": image, "name": f"{index}"}
+        if self.task == "multi-label":
+            return {**sample, "classes": torch.randint(2, (classes,), generator=generator, dtype=torch.int8)}
+        if self.task in ("long-tail", "classification"):
+            return {**sample, "target": torch.tensor(index % classes)}
+        sample["label"] = label
         if self.frames > 1:
             flow = torch.zeros(self.frames - 1, 2, *self.size)
             sample |= {"frames": image.repeat(self.frames, 1, 1, 1), "frame_labels": label.repeat(self.frames, 1, 1)}
@@ -52,14 +68,15 @@ def native_size(spec: DatasetSpec) -> tuple[int, int]:
 
 def stand_in_batches(recipe: Recipe) -> dict[str, Batch]:
     """One CPU batch of every stream as the method gets it; the embedded world is drawn, all else stands in."""
-    return {spec.name: _batch(spec, recipe.label_space) for spec in recipe.streams}
+    task = recipe.evaluations[0].task if recipe.evaluations else "segmentation"
+    return {spec.name: _batch(spec, recipe.label_space, task) for spec in recipe.streams}
 
 
-def _batch(spec: StreamSpec, space: str) -> Batch:
+def _batch(spec: StreamSpec, space: str, task: str) -> Batch:
     given = [transform.build() for transform in spec.batch_transforms]
     stream = Stream(
         spec.name,
-        _dataset(spec.dataset, space),
+        _dataset(spec.dataset, space, task),
         spec.batch_size,
         sample_transforms=[transform.build() for transform in spec.sample_transforms],
         batch_transforms=[transform for transform in given if not isinstance(transform, EstimateFlow)],  # it is there
@@ -67,9 +84,10 @@ def _batch(spec: StreamSpec, space: str) -> Batch:
     return stream.finish(stream.load(0), "cpu", 0)
 
 
-def _dataset(spec: DatasetSpec, space: str) -> Any:
+def _dataset(spec: DatasetSpec, space: str, task: str) -> Any:
     if spec.name.startswith(WORLD):  # without its memory map, for which all of it would be drawn first
         uncached = {"cache": False} if "cache" in (spec.accepted() or {}) else {}
         return build_dataset(replace(spec, options=type(spec.options)(spec.options, **uncached)), space)
     options = spec.options
-    return StandIn(native_size(spec), space, int(options.get("frames", 1)), bool(options.get("labels", True)))
+    frames, labels = int(options.get("frames", 1)), bool(options.get("labels", True))
+    return StandIn(native_size(spec), space, task, frames=frames, labels=labels)
