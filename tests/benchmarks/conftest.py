@@ -29,4 +29,4 @@ networks, training, effect, gpu = map(script, ("networks", "training", "effect",
 adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"))
 self_training, class_onset, eln = map(script, ("self_training", "class_onset", "eln"))
 painters, features = map(script, ("painters", "features"))
-pin_memory, quadmix = map(script, ("pin_memory", "quadmix"))
+pin_memory, quadmix, plan = map(script, ("pin_memory", "quadmix", "plan"))

@@ -14,6 +14,7 @@ from udalib.cli.doctor import doctor
 from udalib.cli.embed import embed
 from udalib.cli.evaluate import evaluate
 from udalib.cli.export import export
+from udalib.cli.plan import plan
 from udalib.cli.predict import predict
 from udalib.cli.pretrain import pretrain
 from udalib.cli.report import report
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "reproduce": reproduce,
     "report": report,
     "compare": compare,
+    "plan": plan,
     "predict": predict,
     "evaluate": evaluate,
     "export": export,

@@ -25,6 +25,8 @@ class TrainConfig:
         accumulate: each batch is cut into this many micro-batches: less memory, same effective batch size.
         clip: largest gradient norm over the parameters of one optimiser; None = no clipping.
         channels_last: lay images and convolution weights out as NHWC (faster on recent GPUs).
+        activation_checkpointing: keep only the input of each block of a transformer (or ConvNeXt) and compute it again
+            in the backward pass: less memory, about a third more arithmetic in those blocks, the same numbers.
         compile: run each network of the method through ``torch.compile``.
         deterministic: ask torch for deterministic kernels (slower on a GPU; the CPU is deterministic anyway).
         sync_batchnorm: BatchNorm statistics over all processes (GPU only); otherwise each process uses its own.
@@ -45,6 +47,7 @@ class TrainConfig:
     accumulate: int = 1
     clip: float | None = None
     channels_last: bool = False
+    activation_checkpointing: bool = False
     compile: bool = False
     deterministic: bool = False
     sync_batchnorm: bool = False

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from udalib.core.errors import ConfigError
 from udalib.core.types import Batch
 from udalib.engine.config import TrainConfig
+from udalib.engine.recompute import recompute_blocks
 from udalib.engine.runtime import broadcast_tensors
 
 
@@ -46,6 +47,8 @@ def prepare(method: nn.Module, config: TrainConfig, device: torch.device, world_
         for parameter in method.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    if config.activation_checkpointing:
+        recompute_blocks(method)
     if config.compile:
         for network in _networks(method):
             network.compile()
