@@ -21,6 +21,7 @@ from udalib.data.sets.check import check_dataset
 from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import SegmentationFiles
 from udalib.data.sets.folder import SegmentationFolder
+from udalib.data.sets import long_tail, multi_label  # they register their data sets
 from udalib.data.sets.manifests import Manifest, manifest, manifest_names
 from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report

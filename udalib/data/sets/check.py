@@ -19,7 +19,7 @@ from udalib.data.sets.clips import Clips
 from udalib.data.sets.files import Item, SegmentationFiles, require_same_size
 from udalib.data.sets.manifests import Manifest, find_root, manifest, manifest_names
 from udalib.data.sets.reading import FileError, read_ids, read_image, require_end
-from udalib.data.sets.registry import from_manifest, label_path, list_images, split_patterns
+from udalib.data.sets.registry import DATASETS, from_manifest, label_path, list_images, split_patterns
 from udalib.data.sets.report import Defect, Report, merged
 
 
@@ -74,13 +74,14 @@ def _check_named(
 
 def _check_split(facts: Manifest, root: Path, split: str, workers: int, progress: bool) -> Report:
     try:
-        dataset = from_manifest(facts.name, split, root)
+        named = facts.labels or facts.name not in DATASETS
+        dataset = from_manifest(facts.name, split, root) if named else DATASETS.get(facts.name)(split=split, root=root)
     except DataError as error:
         remedy = f"Get or move the files of split {split!r}; layout: {'; '.join(facts.layout)}."
         return Report(facts.name, 0, (Defect("empty-split", root, str(error).rstrip("."), remedy),))
-    assert isinstance(dataset, SegmentationFiles)
+    assert not isinstance(dataset, Clips)
     defects = [*_count(facts, dataset, split), *_duplicates(dataset.items)]
-    whole = not {"list", "frame_number"} & facts.splits[split].keys()  # other frames lie beside those of a video split
+    whole = facts.labels and not {"list", "frame_number"} & facts.splits[split].keys()  # other frames lie beside those of a video split
     if whole:
         patterns = [p.rsplit("/", 1)[1] for p in split_patterns(facts, split)]
         defects += _stray(dataset, patterns, _other_labels(facts, dataset))

@@ -22,8 +22,7 @@ class GKGNet(SegmentationNetwork):
         "backbone.": "encoder.",
         "head.": "decoder.head.",
     }
-    #: endings of published entries that hold nothing learned: we make the table when it is needed
-    published_constants: ClassVar[tuple[str, ...]] = (".relative_pos",)
+    published_constants: ClassVar[tuple[str, ...]] = ViG.published_constants
 
     def label_neighbours(self, images: Tensor) -> list[Tensor]:
         """Patches that each label hears, int64 (B, G, L, k) for each label graph."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,7 @@ class ViGConfig:
 VIG_CONFIGS = {
     "t": ViGConfig((48, 96, 240, 384)),
     "s": ViGConfig((80, 160, 400, 640)),
-    "streets": ViGConfig((32, 64, 96), (2, 2, 2), (2, 1, 1)),
+    "streets": ViGConfig((28, 56, 84), (2, 2, 2), (2, 1, 1)),
 }
 """The published variants, and a small one of three stages for the embedded streets (ours)."""
 
@@ -105,6 +105,9 @@ class ViG(nn.Module):
         UnknownNameError: there is no such variant.
         ConfigError: a side is no multiple of the last stride.
     """
+
+    #: endings of published entries that hold nothing learned: tables that are made here when they are needed
+    published_constants: ClassVar[tuple[str, ...]] = (".relative_pos",)
 
     def __init__(
         self, variant: str = "s", size: int | tuple[int, int] = 224, k: int = 9, groups: int = 2, drop_path: float = 0.1

@@ -9,11 +9,13 @@ from typing import Any
 from udalib import data
 from udalib.core.registry import Registry
 from udalib.data import RareClassSampler, SequentialSampler, ShuffleSampler
+from udalib.data.sampling.class_table import ClassBalancedSampler, RepeatSampler, class_table, targets
 from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
 from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
+from udalib.engine.optim.warmups import WarmupCosine, WarmupSteps
 from udalib.methods import METHODS
 from udalib.models.registry import DECODERS, ENCODERS, NETWORKS, list_decoders, list_encoders, list_networks
 
@@ -21,7 +23,9 @@ SCHEDULES: Registry[Callable[..., Any]] = Registry("schedule")
 SCHEDULES.add("constant", Constant)
 SCHEDULES.add("exponential", Exponential)
 SCHEDULES.add("poly", Poly)
+SCHEDULES.add("warmup_cosine", WarmupCosine)
 SCHEDULES.add("warmup_poly", WarmupPoly)
+SCHEDULES.add("warmup_steps", WarmupSteps)
 
 INFERENCE: Registry[Callable[..., Any]] = Registry("inference")
 INFERENCE.add("whole", Whole)
@@ -73,6 +77,16 @@ def _rare_class(
         min_pixels=min_pixels,
         min_crop_ratio=min_crop_ratio,
     )
+
+
+@SAMPLERS.register("repeat")
+def _repeat(dataset: Any, seed: int, threshold: float = 0.01) -> RepeatSampler:
+    return RepeatSampler(class_table(dataset), threshold, seed)
+
+
+@SAMPLERS.register("class_balanced")
+def _class_balanced(dataset: Any, seed: int) -> ClassBalancedSampler:
+    return ClassBalancedSampler(targets(dataset), seed)
 
 
 @SAMPLERS.register("partition")
