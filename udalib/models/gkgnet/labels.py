@@ -1,4 +1,4 @@
-"""Label nodes of GKGNet, and the plain heads that give one logit a class (gkgnet sheet, 2.8 to 2.10)."""
+"""Label nodes of GKGNet and its head (gkgnet sheet, 2.8 to 2.10)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from udalib.models.gkgnet.blocks import LabelGraph, initialise
-from udalib.models.registry import DECODERS
+from udalib.models.heads.pooled import pooled
 
 
 class LabelQueryHead(nn.Module):
@@ -86,23 +86,3 @@ class LabelNodes(nn.Module):
             if stage < len(self.ffn_label):
                 labels = self.ffn_label[stage](labels)
         return labels, chosen
-
-
-@DECODERS.register("pooled")
-class Pooled(nn.Module):
-    """A linear layer on the mean of the last feature: logits (B, C), for whole pictures."""
-
-    def __init__(self, in_channels: Sequence[int], num_classes: int) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.fc = nn.Linear(in_channels[-1], num_classes)
-
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits (B, C)."""
-        logits: Tensor = self.fc(pooled(features))
-        return logits
-
-
-def pooled(features: Sequence[Tensor]) -> Tensor:
-    """Mean of the last feature over the picture, (B, C)."""
-    return features[-1].mean((2, 3))

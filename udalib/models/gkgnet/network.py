@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from udalib.models.gkgnet.labels import LabelNodes, Pooled
+from udalib.models.gkgnet.labels import LabelNodes
 from udalib.models.gkgnet.vig import ViG, drop_rates
+from udalib.models.heads.pooled import Pooled
 from udalib.models.network import SegmentationNetwork
 from udalib.models.registry import NETWORKS
 

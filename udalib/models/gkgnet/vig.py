@@ -37,7 +37,7 @@ class ViGConfig:
 VIG_CONFIGS = {
     "t": ViGConfig((48, 96, 240, 384)),
     "s": ViGConfig((80, 160, 400, 640)),
-    "streets": ViGConfig((28, 56, 84), (2, 2, 2), (2, 1, 1)),
+    "streets": ViGConfig((28, 56, 84), (2, 2, 2), (4, 2, 1)),
 }
 """The published variants, and a small one of three stages for the embedded streets (ours)."""
 
