@@ -21,8 +21,10 @@ from udalib.data.sets.check import check_dataset
 from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import SegmentationFiles
 from udalib.data.sets.folder import SegmentationFolder
-from udalib.data.sets import long_tail, multi_label  # they register their data sets
+from udalib.data.sets.long_tail import SmallPictures
 from udalib.data.sets.manifests import Manifest, manifest, manifest_names
+from udalib.data.sets.multi_label import coco2014
+from udalib.data.sets.pictures import Pictures
 from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
@@ -60,6 +62,7 @@ __all__ = [
     "MapDataset",
     "MapLabels",
     "Pad",
+    "Pictures",
     "PilResize",
     "PreviousFrames",
     "RandomCrop",
@@ -72,6 +75,7 @@ __all__ = [
     "SegmentationFolder",
     "SequentialSampler",
     "ShuffleSampler",
+    "SmallPictures",
     "Stream",
     "Transform",
     "ValidMargins",
@@ -80,6 +84,7 @@ __all__ = [
     "check_dataset",
     "class_counts",
     "class_probabilities",
+    "coco2014",
     "collate",
     "compute_class_statistics",
     "create_dataset",

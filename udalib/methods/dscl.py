@@ -33,11 +33,10 @@ from udalib.ops.ema import make_teacher, update_teacher
 class Embedding(nn.Module):
     """An encoder with a projection head: images to unit vectors (B, D), regions of its last map to unit vectors."""
 
-    def __init__(self, network: SegmentationNetwork, dim: int) -> None:
+    def __init__(self, network: SegmentationNetwork, fc: nn.Module) -> None:
         super().__init__()
-        width = network.feature_channels[-1]
         self.network = network
-        self.fc = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
+        self.fc = fc
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, D) and the last map (B, C, h, w) of images (B, 3, H, W)."""
@@ -82,7 +81,7 @@ class DSCL(Method):
     """
 
     title: ClassVar[str] = "DSCL"
-    untrained = ("query.network.decoder.", "network.decoder.")
+    untrained = ("network.decoder.",)
     batch_wise = "every query is contrasted with all queries and keys at hand, and keys go into the process's own queue"
 
     def __init__(
@@ -108,11 +107,13 @@ class DSCL(Method):
             raise ConfigError(f"dscl trains the encoder of a SegmentationNetwork, got a {type(network).__name__}.")
         if beta < 0 or patch_weight < 0 or not 0 <= momentum <= 1 or positives not in ("decoupled", "alike"):
             raise ConfigError(
-                f"beta {beta} and patch_weight {patch_weight} must not be negative, momentum {momentum} lie in [0, 1] and "
+                f"beta {beta} and patch_weight {patch_weight} must not be negative, momentum {momentum} lie in "
+                f"[0, 1] and "
                 f"positives {positives!r} be decoupled or alike."
             )
         self.network = network
-        self.query = Embedding(network, dim)
+        width = network.feature_channels[-1]
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
         self.key = make_teacher(self.query)
         self.queue = FeatureQueue(dim, queue, num_classes, official=official)
         self.optimizer, self.streams, self.num_classes = optimizer, (stream,), num_classes
@@ -120,7 +121,12 @@ class DSCL(Method):
         self.positives: Positives = positives
         self.patch_weight = patch_weight
         self.views = ViewMaker((view[0], view[1]), patches if patch_weight else 0, patch_size)
-        optimizer.add_param_group({"params": list(self.query.fc.parameters()), "name": "projection"})
+        optimizer.add_param_group({"params": list(self.projection.parameters()), "name": "projection"})
+
+    @property
+    def query(self) -> Embedding:
+        """The trained encoder with its head; the state has them once, as ``network`` and ``projection``."""
+        return Embedding(self.network, self.projection)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One optimiser, "main", of encoder and projection head."""
@@ -152,7 +158,11 @@ class DSCL(Method):
         before it is used, with the weights that the last update left.
         """
         query, last = self.query(views.query)
-        seen = {"query": query, "regions": query.new_empty(0, *query.shape), "patches": query.new_empty(0, *query.shape)}
+        seen = {
+            "query": query,
+            "regions": query.new_empty(0, *query.shape),
+            "patches": query.new_empty(0, *query.shape),
+        }
         if len(views.boxes):
             with torch.no_grad():
                 seen["regions"] = self.query.regions(last, views.boxes, views.query.shape[-1])
@@ -177,5 +187,6 @@ class DSCL(Method):
         """Logits (B, C): log of each class's mean exp(similarity / tau) in the queue; a check, not the second stage."""
         query, labels = self.query(images)[0], self.queue.labels
         member = (labels[:, None] == torch.arange(self.num_classes, device=labels.device)).to(query.dtype)
-        score = (query @ self.queue.features.to(query).T / self.temperature).exp() @ member
-        return (score / member.sum(0).clamp(min=1)).clamp(min=1e-12).log()
+        score: Tensor = (query @ self.queue.features.to(query).T / self.temperature).exp() @ member
+        logits: Tensor = (score / member.sum(0).clamp(min=1)).clamp(min=1e-12).log()
+        return logits

@@ -9,7 +9,7 @@ code alone, the paper speaks of a sum. Any network with one logit a class is tra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,7 @@ class MultiLabel(Method):
         self.num_classes = num_classes
         self.streams = (stream,)
         self.smoothing, self.bce_weight, self.asymmetric_weight = smoothing, bce_weight, asymmetric_weight
-        self.asymmetry = {"gamma_pos": gamma_pos, "gamma_neg": gamma_neg, "clip": clip}
+        self.asymmetry: dict[str, Any] = {"gamma_pos": gamma_pos, "gamma_neg": gamma_neg, "clip": clip}
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One optimiser, "main"."""
@@ -98,7 +98,8 @@ class MultiLabel(Method):
         if logits.shape != (len(images), self.num_classes):
             raise ConfigError(
                 f"the network gives {tuple(logits.shape)} for {len(images)} pictures of {self.num_classes} classes; "
-                "multi-label training needs one logit a class: the network 'gkgnet', or a pair with the decoder 'pooled'."
+                "multi-label training needs one logit a class: the network 'gkgnet', or a pair with the decoder "
+                "'pooled'."
             )
         return logits
 
@@ -108,7 +109,8 @@ class MultiLabel(Method):
         if not isinstance(classes, Tensor) or classes.shape != wanted:
             found = f"{tuple(classes.shape)}" if isinstance(classes, Tensor) else "none"
             raise DataError(
-                f"multi-label training needs `classes` {wanted} of 0 and 1 in the stream {self.streams[0]!r}; its batches "
+                f"multi-label training needs `classes` {wanted} of 0 and 1 in the stream {self.streams[0]!r}; its "
+                f"batches "
                 f"hold {found}. Choose a data set such as streets/classes, coco2014 or voc2007."
             )
         return classes

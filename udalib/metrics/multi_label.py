@@ -1,6 +1,7 @@
 """Scores of multi-label recognition: mean average precision, CP/CR/CF1, OP/OR/OF1 and their top-k versions.
 
-Facts: gkgnet sheet, sections 6.2 and 7. Legend: N images, L classes; scores float (N, L), targets (N, L) of 1, 0 and -1,
+Facts: gkgnet sheet, sections 6.2 and 7. Legend: N images, L classes; scores float (N, L), targets (N, L) of 1, 0
+    and -1,
 where -1 (VOC: only difficult instances) neither counts as a hit nor as a miss. All results are fractions in [0, 1].
 """
 
@@ -36,7 +37,9 @@ def average_precision(scores: ArrayLike, targets: ArrayLike, *, official: bool =
         ConfigError: the shapes differ.
     """
     score, target = _checked(scores, targets)
-    return np.array([_class_ap(score[:, c], target[:, c], 1e-8 if official else 0.0, official) for c in _classes(score)])
+    return np.array(
+        [_class_ap(score[:, c], target[:, c], 1e-8 if official else 0.0, official) for c in _classes(score)]
+    )
 
 
 def _class_ap(score: Floats, target: Floats, extra: float, official: bool) -> float:
@@ -62,7 +65,8 @@ def average_precision_by_size(scores: ArrayLike, targets: ArrayLike, areas: Arra
     in a size is NaN here and counts 0 in the published mean: ``np.nan_to_num(ap).mean()``.
 
     Args:
-        scores, targets: as above.
+        scores: (N, L).
+        targets: (N, L).
         areas: (N, L), area in pixels of the class's objects in each image, 0 = none.
     """
     score, target = _checked(scores, targets)
@@ -75,9 +79,7 @@ def average_precision_by_size(scores: ArrayLike, targets: ArrayLike, areas: Arra
     return result
 
 
-def predicted_labels(
-    scores: ArrayLike, threshold: float | None = 0.5, top: int | None = None
-) -> NDArray[np.bool_]:
+def predicted_labels(scores: ArrayLike, threshold: float | None = 0.5, top: int | None = None) -> NDArray[np.bool_]:
     """Which classes are called present, bool (N, L).
 
     Args:
@@ -124,7 +126,8 @@ def multi_label_scores(
     """All scores as plain values, ready for JSON.
 
     Returns:
-        ``map``; ``cp cr cf1 op or of1`` at 0.5; the same ending in ``_top3`` (third place, any score) and ``_top3_official``
+        ``map``; ``cp cr cf1 op or of1`` at 0.5; the same ending in ``_top3`` (third place, any score) and
+        ``_top3_official``
         (third place of at least 0.5); ``class_ap`` {name: fraction}; with ``areas`` ``map_small``, ``map_medium`` and
         ``map_large``. None where nothing is defined.
     """

@@ -57,7 +57,9 @@ class FeatureQueue(nn.Module):
         """
         count, length = len(keys), self.queue.shape[1]
         if count > length:
-            raise ConfigError(f"{count} keys do not fit a queue of {length}; make the queue longer or the batch smaller.")
+            raise ConfigError(
+                f"{count} keys do not fit a queue of {length}; make the queue longer or the batch smaller."
+            )
         places = (self.queue_ptr + torch.arange(count, device=keys.device)) % length
         self.queue[:, places] = keys.T.to(self.queue.dtype)
         self.main_label_queue[0, places] = labels

@@ -4,7 +4,8 @@
 kinds of positives: z+, its own other view, and P, the other images of its class. Supervised contrastive learning (SCL)
 treats all alike, so that P outweighs z+ by |P|, much for the head and little for the tail. DSCL fixes the shares,
 
-    L = -[ alpha log p(z+) + (1 - alpha) / |P| sum over P of log p(z_t) ],   p(z_t) = exp(z.z_t / tau) / sum_m exp(z.z_m / tau)
+    L = -[ alpha log p(z+) + (1 - alpha) / |P| sum over P of log p(z_t) ]
+    p(z_t) = exp(z.z_t / tau) / sum over m of exp(z.z_m / tau)
 
 The released code has beta with alpha = 1 / (1 + beta).
 
@@ -48,7 +49,8 @@ def contrast_loss(
     """DSCL, or SCL with ``positives="alike"``, averaged over the queries.
 
     The contrast set of a query is everything but itself: other queries, all keys, the queue (the paper: own key and
-    queue). P is what has its label there, without its own key. A query whose P is empty (a class with one image) has the
+    queue). P is what has its label there, without its own key. A query whose P is empty (a class with one image)
+    has the
     loss -log p(z+), not alpha times that: the weights that are there are scaled to the sum 1.
 
     Args:
@@ -96,11 +98,14 @@ def positive_weights(labels: Tensor, queries: int, alpha: float, positives: Posi
     return weight
 
 
-def patch_distillation(regions: Tensor, patches: Tensor, keys: Tensor, queue: Tensor, temperature: float = 0.07) -> Tensor:
+def patch_distillation(
+    regions: Tensor, patches: Tensor, keys: Tensor, queue: Tensor, temperature: float = 0.07
+) -> Tensor:
     """Patch-based self-distillation (PBSD): the embedded crop of a patch must see what its region sees.
 
     Target: the similarities of the region's feature (taken from the whole view) to the own key and the queue, through a
-    softmax, without gradient; student: those of the crop that went through the encoder by itself. Cross-entropy, mean over
+    softmax, without gradient; student: those of the crop that went through the encoder by itself. Cross-entropy,
+    mean over
     patches and images. Labels play no part.
 
     Args:
@@ -138,7 +143,8 @@ def _similarities(x: Tensor, keys: Tensor, queue: Tensor) -> Tensor:
 def _check(features: Tensor, labels: Tensor, queries: int, temperature: float, alpha: float) -> None:
     if features.ndim != 2 or labels.shape != features.shape[:1] or not 0 <= 2 * queries <= len(features):
         raise ConfigError(
-            f"{queries} queries in features {tuple(features.shape)} with labels {tuple(labels.shape)}; expected (N, D) and "
+            f"{queries} queries in features {tuple(features.shape)} with labels {tuple(labels.shape)}; expected "
+            f"(N, D) and "
             "(N,), where N counts the queries, as many keys, and the queue."
         )
     if temperature <= 0 or not 0 <= alpha <= 1:

@@ -1,6 +1,7 @@
 """Group k-NN and max-relative messages of GKGNet, in blocks of queries (gkgnet sheet, 2.4 and 2.6).
 
-Yao, Zhao, Ding, Zhang, Huang and Luo, "GKGNet: Group K-Nearest Neighbor based Graph Convolutional Network for Multi-Label
+Yao, Zhao, Ding, Zhang, Huang and Luo, "GKGNet: Group K-Nearest Neighbor based Graph Convolutional Network for
+Multi-Label
 Image Recognition", ECCV 2024. The channels of a node are cut into G groups and every group looks for its own k
 neighbours, so that a node hears at least k and at most k G others, as the picture decides.
 
@@ -58,7 +59,8 @@ def group_knn(
     """Numbers of the k nearest sources of every query, in every group of channels; ``groups=1`` is plain k-NN.
 
     Each group is scaled to length 1 by itself; the k * dilation nearest by squared distance are put in ascending order
-    and every ``dilation``-th is kept. A query that is also a source finds itself first. Nothing here has a gradient, and
+    and every ``dilation``-th is kept. A query that is also a source finds itself first. Nothing here has a
+    gradient, and
     the distances are in float32 or wider under autocast as well, for a choice cannot be rounded.
 
     Args:
@@ -152,6 +154,7 @@ def _check(queries: Tensor, sources: Tensor, k: int, groups: int, dilation: int)
         )
     if min(k, dilation) < 1 or k * dilation > count:
         raise ConfigError(
-            f"k={k} neighbours at dilation {dilation} need {k * dilation} patches to choose from and there are {count}; "
+            f"k={k} neighbours at dilation {dilation} need {k * dilation} patches to choose from and there are "
+            f"{count}; "
             "take larger images (192 pixels a side for the published k=9), a smaller k, or less pooling of the sources."
         )

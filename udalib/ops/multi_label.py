@@ -1,7 +1,8 @@
 """Losses of multi-label recognition: smoothed cross-entropy and the asymmetric loss (gkgnet sheet, section 4).
 
 Legend: B images, L classes, z logits, y in {0, 1}, p = sigmoid(z). An entry of -1 (VOC: only difficult instances) says
-nothing of its class and is left out. Every loss is a sum over images and classes divided by the number of images, so that
+nothing of its class and is left out. Every loss is a sum over images and classes divided by the number of
+images, so that
 it is about L times a plain mean; ``reduction="mean"`` divides by B L.
 """
 
@@ -61,7 +62,8 @@ def asymmetric_loss(
     Args:
         logits: (B, L).
         target: (B, L) of 1, 0 and -1.
-        gamma_pos, gamma_neg: powers for what is there and what is not.
+        gamma_pos: power for what is there.
+        gamma_neg: power for what is not.
         clip: shift of the probability of what is not there; below it such an entry has no loss.
         eps: least q in the logarithm.
         reduction: see the top of this file.

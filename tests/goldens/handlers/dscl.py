@@ -25,12 +25,13 @@ from udalib.ops.decoupled_contrast import alpha_of, contrast_loss, patch_distill
 
 
 def limits(case: Case, kind: str = "") -> dict[str, float]:
-    """Tolerances from the file's sentence: "rtol 1e-4, atol 1e-6", or by kind: "losses rtol 1e-3; features atol 1e-4"."""
+    """Tolerances from the file's sentence: "rtol 1e-4, atol 1e-6", or "losses rtol 1e-3; features atol 1e-4" by
+    kind."""
     text = str(case.meta["tolerance"])
     clauses = [clause for clause in text.split(";") if kind in clause] or [text]
     found = {key: float(value) for key, value in re.findall(r"([ra]tol) ([\d.e+-]+)", clauses[0])}
     if kind == "grad norms":  # one limit an architecture
-        by_name = dict((b, float(a)) for a, b in re.findall(r"([\d.e+-]+) \((\w+)\)", clauses[0]))
+        by_name = {b: float(a) for a, b in re.findall(r"([\d.e+-]+) \((\w+)\)", clauses[0])}
         found = {"rtol": by_name.get(case.config["arch"], max(by_name.values(), default=2e-3)), "atol": 1e-6}
     return found
 

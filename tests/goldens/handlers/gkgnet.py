@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from eln_parts import within
-from gkgnet_parts import double, gradient_checks, groups_of, limits, network_of, published_view, table_of, without_tables
+from gkgnet_parts import (
+    double,
+    gradient_checks,
+    groups_of,
+    limits,
+    network_of,
+    published_view,
+    table_of,
+    without_tables,
+)
 from harness import Case, Check, absolute, exact, handles
 from torch import Tensor
 

@@ -44,7 +44,8 @@ def _answer(dataset: Any, index: int, key: str) -> Any:
     sample = dataset[index]
     if key not in sample:
         raise DataError(
-            f"sample {sample.get('name', '?')} has no {key}; this sampler needs a data set whose samples say what they show."
+            f"sample {sample.get('name', '?')} has no {key}; this sampler needs a data set whose samples say what "
+            f"they show."
         )
     return sample[key]
 

@@ -1,4 +1,7 @@
-"""Pictures of one class each, many of some and few of others: ImageNet-LT, iNaturalist 2018, CIFAR (dscl sheet, 4 and 10)."""
+"""Pictures of one class each, many of some and few of others: ImageNet-LT, iNaturalist 2018, CIFAR.
+
+Facts: dscl sheet, sections 4 and 10; folders of classes serve ImageNet and Flowers-102 of the gkgnet sheet too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import io
 import json
 import os
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +71,11 @@ class SmallPictures(torch.utils.data.Dataset[Sample]):
         image = self.images[index]
         pixels = _decoded(image) if isinstance(image, bytes) else np.array(image)
         target = torch.tensor(int(self.classes[index]))
-        return {"image": torch.from_numpy(pixels), "target": target, "name": f"{self.name}-{range(len(self))[index]:05d}"}
+        return {
+            "image": torch.from_numpy(pixels),
+            "target": target,
+            "name": f"{self.name}-{range(len(self))[index]:05d}",
+        }
 
     def targets(self) -> NDArray[np.int64]:
         """Class of every picture, int64 (N,)."""
@@ -112,7 +120,8 @@ def _records(facts: Manifest, folder: Path, split: str) -> tuple[NDArray[np.uint
     parts = [np.fromfile(path, dtype=np.uint8) for path in sorted(folder.glob(pattern))]
     if not parts or any(len(part) == 0 or len(part) % (labels + 3072) for part in parts):
         raise DataError(
-            f"{facts.title}: {folder} has no {pattern} of whole records of {labels + 3072} bytes. Get the binary version "
+            f"{facts.title}: {folder} has no {pattern} of whole records of {labels + 3072} bytes. Get the binary "
+            f"version "
             f"of the data set again; layout: {'; '.join(facts.layout)}."
         )
     records = np.concatenate(parts).reshape(-1, labels + 3072)
@@ -129,7 +138,7 @@ def cifar10_lt(split: str = "train", root: Root = None) -> SmallPictures:
     counts = np.bincount(_archive(folder, facts, "train")["label"]).tolist()
     archive = _archive(folder, facts, split)
     offsets, joined = archive["offset"], archive["jpeg"]
-    files = [joined[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    files = [joined[a:b].tobytes() for a, b in pairwise(offsets)]
     classes = archive["label"].astype(np.int64)
     pictures = SmallPictures(f"cifar10_lt-{split}", files, classes, facts.label_space, counts, folder)
     pictures.shots = (1000, 100)
@@ -164,7 +173,9 @@ def _list(path: Path, num_classes: int) -> tuple[list[str], NDArray[np.int64]]:
         entries = json.loads(path.read_text(encoding="utf-8"))["annotations"]
         files, classes = [e["fpath"] for e in entries], np.array([e["category_id"] for e in entries], dtype=np.int64)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no list of annotations with fpath and category_id ({error}). Get it again.") from error
+        raise DataError(
+            f"{path} is no list of annotations with fpath and category_id ({error}). Get it again."
+        ) from error
     if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
         raise DataError(f"{path} has classes {classes.min()} .. {classes.max()}; expected 0 .. {num_classes - 1}.")
     return files, classes
@@ -177,7 +188,7 @@ for _name in ("imagenet_lt", "inaturalist2018"):
 
 
 def by_folder(name: str, split: str = "train", root: Root = None) -> Pictures:
-    """Pictures of one class a folder, ``SPLIT/CLASS/NAME``: ImageNet, Flowers-102; classes in the order of the folders."""
+    """Pictures of one class a folder, ``SPLIT/CLASS/NAME``, numbered in the order of the folders."""
     facts = manifest(name)
     folder = find_root(facts, root)
     if split not in facts.splits:
@@ -187,7 +198,8 @@ def by_folder(name: str, split: str = "train", root: Root = None) -> Pictures:
     classes = sorted({file.parent.name for file in files})
     if files and len(classes) != space.num_classes:
         raise DataError(
-            f"{facts.title}: {folder / split} has {len(classes)} folders of images; expected {space.num_classes}, one a "
+            f"{facts.title}: {folder / split} has {len(classes)} folders of images; expected {space.num_classes}, "
+            f"one a "
             f"class. Layout: {'; '.join(facts.layout)}."
         )
     number = {c: i for i, c in enumerate(classes)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,11 @@ def coco128(split: str = "train", root: Root = None, label_space_name: str = "co
     entries = {Path(key).name: value for key, value in content["images"].items() if Path(key).name in wanted}
     known = {name: value for name, value in entries.items() if value["boxes"] is not None}
     areas = np.array([_box_areas(value, content["classes"], space) for value in known.values()], dtype=np.float32)
-    rows = {"classes": (areas > 0).astype(np.int8), "areas": areas}
+    rows: dict[str, NDArray[Any]] = {"classes": (areas > 0).astype(np.int8), "areas": areas}
     return Pictures("coco128", [wanted[name] for name in known], space, folder, rows)
 
 
-def _box_areas(entry: dict[str, Any], names: list[str], space: LabelSpace) -> Iterable[float]:
+def _box_areas(entry: dict[str, Any], names: list[str], space: LabelSpace) -> NDArray[np.float64]:
     """Area of the largest box of each class in pixels."""
     width, height = entry["size"]
     areas = np.zeros(space.num_classes)

@@ -25,7 +25,8 @@ class Pictures(torch.utils.data.Dataset[Sample]):
         files: of the images.
         label_space: the classes of the answers.
         root: folder of the data set.
-        rows: sample key to table: ``classes`` int8 (N, L) of 1, 0 and -1, ``areas`` float32 (N, L), ``target`` int64 (N,).
+        rows: sample key to table: ``classes`` int8 (N, L) of 1, 0 and -1, ``areas`` float32 (N, L), ``target``
+            int64 (N,).
         names: of the samples; None = the files' names without their ending.
 
     Attributes:

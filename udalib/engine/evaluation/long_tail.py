@@ -66,6 +66,7 @@ class LongTailEvaluator(LabelledSet):
         if not counts:
             raise DataError(
                 f"{getattr(self.dataset, 'name', 'the data set')} does not know how many training pictures its classes "
-                "have; evaluate long tails on cifar10, cifar100, cifar10_lt, imagenet_lt, inaturalist2018 or streets/crops."
+                "have; evaluate long tails on cifar10, cifar100, cifar10_lt, imagenet_lt, inaturalist2018 or "
+                "streets/crops."
             )
         return shot_groups(counts, *getattr(dataset, "shots", ()))

@@ -10,7 +10,7 @@ from udalib.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class WarmupSteps:
-    """The rate times ``gamma`` at each milestone; before ``warmup`` iterations it rises linearly from ``ratio`` of itself.
+    """The rate times ``gamma`` at each milestone; for ``warmup`` iterations it rises linearly from ``ratio`` of it.
 
     GKGNet: ten-fold less at epochs 10 and 50, warm-up of 5 epochs from 1e-3 (gkgnet sheet, section 5). The second stage
     of DSCL: milestones 20 and 30, no warm-up (dscl sheet, section 5).

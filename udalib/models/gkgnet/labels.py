@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class LabelNodes(nn.Module):
             )
             for stage, c in enumerate(in_channels)
         )
-        steps = zip(in_channels[:-1], in_channels[1:], strict=True)
+        steps = pairwise(in_channels)
         self.ffn_label = nn.ModuleList(nn.Sequential(nn.Linear(a, b)) for a, b in steps)
         self.head = LabelQueryHead(in_channels[-1], num_classes)
         initialise(self)

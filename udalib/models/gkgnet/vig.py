@@ -119,7 +119,8 @@ class ViG(nn.Module):
         height, width = (size, size) if isinstance(size, int) else size
         if height % self.strides[-1] or width % self.strides[-1]:
             raise ConfigError(
-                f"images of {height} x {width}: the sides must be multiples of {self.strides[-1]}, the stride of the last "
+                f"images of {height} x {width}: the sides must be multiples of {self.strides[-1]}, the stride of "
+                f"the last "
                 "stage; set the network's size, and resize or crop the images to it."
             )
         self.stem = Stem(config.channels[0])
@@ -130,7 +131,7 @@ class ViG(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """Features of all stages, finest first."""
         x = self.stem(x)
-        position = self.pos_embed
+        position: Tensor = self.pos_embed
         if position.shape[-2:] != x.shape[-2:]:
             position = F.interpolate(position, x.shape[-2:], mode="bicubic", align_corners=False)
         x, features = x + position, []
@@ -145,9 +146,7 @@ class ViG(nn.Module):
         return [module for module in self.backbone.modules() if isinstance(module, PatchGraph)]
 
 
-def _modules(
-    config: ViGConfig, grid: tuple[int, int], k: int, groups: int, drop_path: float
-) -> Iterator[nn.Module]:
+def _modules(config: ViGConfig, grid: tuple[int, int], k: int, groups: int, drop_path: float) -> Iterator[nn.Module]:
     """Blocks and steps between stages, in one row as in published checkpoints."""
     rates, index = drop_rates(config, drop_path), 0
     for stage, channels in enumerate(config.channels):

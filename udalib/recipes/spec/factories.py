@@ -13,6 +13,7 @@ from udalib.data.sampling.class_table import ClassBalancedSampler, RepeatSampler
 from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
+from udalib.data.transforms.centre import CentreCrop, ResizeShort
 from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
 from udalib.engine.optim.warmups import WarmupCosine, WarmupSteps
@@ -43,6 +44,8 @@ TRANSFORMS.add("blur", data.GaussianBlur)
 TRANSFORMS.add("valid_margins", data.ValidMargins)
 TRANSFORMS.add("cut_bottom", data.CutBottom)
 TRANSFORMS.add("flow", data.EstimateFlow)
+TRANSFORMS.add("resize_short", ResizeShort)
+TRANSFORMS.add("centre_crop", CentreCrop)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""

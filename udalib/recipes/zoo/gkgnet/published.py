@@ -68,7 +68,9 @@ for _name, (_size, _options, _numbers) in COCO.items():
             dataset="coco2014",
             splits=("train", "val"),
             label_space="coco80",
-            network=NetworkSpec("gkgnet", Options(variant="s", size=_size, k=9, k_label=9, **_options), weights=WEIGHTS),
+            network=NetworkSpec(
+                "gkgnet", Options(variant="s", size=_size, k=9, k_label=9, **_options), weights=WEIGHTS
+            ),
             size=_size,
             batch=128,
             images=82_783,
@@ -96,12 +98,12 @@ register(
 
 
 def single_label(dataset: str, test: str, classes: str, groups: int, number: float, images: int, epochs: int) -> Recipe:
-    """Pyramid ViG-Ti as a classifier at 224 pixels, with plain (``groups=1``) or group k-NN and nothing else changed."""
+    """Pyramid ViG-Ti as a classifier at 224 pixels, with plain (``groups=1``) or group k-NN, nothing else changed."""
     resize = TransformSpec.of("pil_resize", size=(224, 224))
     epoch, kind = -(-images // 256), "group-knn" if groups > 1 else "knn"
     stream = StreamSpec("labelled", DatasetSpec(dataset), 256, sample_transforms=(resize,), batch_transforms=(FLIP,))
     evaluation = EvaluationSpec(
-        "test", DatasetSpec(dataset, split=test), 64, sample_transforms=(resize,), task="classification"
+        "test", DatasetSpec(dataset, split=test), batch_size=64, sample_transforms=(resize,), task="classification"
     )
     small: dict[str, Any] = {
         "network.encoder.size": 96,

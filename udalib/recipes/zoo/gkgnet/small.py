@@ -41,9 +41,7 @@ def pooled(encoder: EncoderSpec) -> NetworkSpec:
     return NetworkSpec.pair(encoder, DecoderSpec.of("pooled"))
 
 
-VIT = EncoderSpec.of(
-    "timm:vit_tiny_patch16_224", img_size=SIZE, patch_size=8, embed_dim=96, depth=4, num_heads=3
-)
+VIT = EncoderSpec.of("timm:vit_tiny_patch16_224", img_size=SIZE, patch_size=8, embed_dim=96, depth=4, num_heads=3)
 ROWS: dict[str, tuple[str, NetworkSpec]] = {
     "streets/gkgnet": ("GKGNet: patch and label graphs, group k-NN with two groups.", graph()),
     "streets/gkgnet-knn": ("The same network with plain k-NN in both graphs.", graph(groups=1)),
@@ -148,7 +146,8 @@ register_comparison(
         recipes=tuple(ROWS)[::-1],
         baselines=("streets/gkgnet-cnn", "streets/gkgnet-knn"),
         seeds=(0, 1, 2, 3, 4),
-        what=f"The embedded streets: which of ten things a picture shows, mAP in percent on 400 pictures. {NOT_CITYSCAPES}",
+        what=f"The embedded streets: which of ten things a picture shows, mAP in percent on 400 pictures. "
+        f"{NOT_CITYSCAPES}",
         metrics=("streets/map", "streets/cf1", "streets/of1"),
     )
 )
