@@ -23,11 +23,11 @@ from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.classification import target_of
 from udalib.methods.registry import METHODS
+from udalib.methods.shared.teacher import Follower
 from udalib.models.feature_queue import FeatureQueue
 from udalib.models.network import SegmentationNetwork
 from udalib.ops.contrast_views import ViewMaker, Views
-from udalib.ops.decoupled_contrast import Positives, contrast_loss, patch_distillation
-from udalib.ops.ema import make_teacher, update_teacher
+from udalib.ops.decoupled_contrast import Positives, alpha_of, contrast_loss, patch_distillation
 
 
 class Embedding(nn.Module):
@@ -105,19 +105,18 @@ class DSCL(Method):
         super().__init__()
         if not isinstance(network, SegmentationNetwork):
             raise ConfigError(f"dscl trains the encoder of a SegmentationNetwork, got a {type(network).__name__}.")
-        if beta < 0 or patch_weight < 0 or not 0 <= momentum <= 1 or positives not in ("decoupled", "alike"):
+        if beta < 0 or patch_weight < 0 or not 0 <= momentum < 1 or positives not in ("decoupled", "alike"):
             raise ConfigError(
                 f"beta {beta} and patch_weight {patch_weight} must not be negative, momentum {momentum} lie in "
-                f"[0, 1] and "
-                f"positives {positives!r} be decoupled or alike."
+                f"[0, 1) and positives {positives!r} be decoupled or alike."
             )
         self.network = network
         width = network.feature_channels[-1]
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
-        self.key = make_teacher(self.query)
+        self.key = Follower(self.query, momentum)
         self.queue = FeatureQueue(dim, queue, num_classes, official=official)
         self.optimizer, self.streams, self.num_classes = optimizer, (stream,), num_classes
-        self.temperature, self.momentum, self.alpha = temperature, momentum, 1 / (1 + beta)
+        self.temperature, self.alpha = temperature, alpha_of(beta)
         self.positives: Positives = positives
         self.patch_weight = patch_weight
         self.views = ViewMaker((view[0], view[1]), patches if patch_weight else 0, patch_size)
@@ -169,8 +168,8 @@ class DSCL(Method):
             seen["patches"] = torch.stack([self.query(patch)[0] for patch in views.patches])
         with torch.no_grad():
             if self.runtime.is_first:
-                update_teacher(self.key, self.query, None, self.momentum)
-            seen["key"] = self.key(views.key)[0]
+                self.key.follow(self.query, None)
+            seen["key"] = self.key.network(views.key)[0]
         return seen
 
     def losses(self, seen: Mapping[str, Tensor], target: Tensor) -> tuple[Tensor, Tensor]:

@@ -123,7 +123,7 @@ def method_of(case: Case) -> DSCL:
 def published_view(method: DSCL) -> nn.Module:
     """Both embeddings under the published names."""
     view = nn.Module()
-    for name, embedding in (("encoder_q", method.query), ("encoder_k", method.key)):
+    for name, embedding in (("encoder_q", method.query), ("encoder_k", method.key.network)):
         children = dict(embedding.network.encoder.named_children())
         view.add_module(name, nn.ModuleDict({**children, "fc": embedding.fc}))
     return view
@@ -147,7 +147,7 @@ def training_step(case: Case) -> Iterator[Check]:
     features = {name: seen[own] for name, own in named.items()} | {"queue1": method.queue.queue}
     last = list(method.query.network.encoder.layer4[-1].named_children())  # type: ignore[index]
     norm = [name for name, child in last if isinstance(child, nn.BatchNorm2d)][-1]
-    for letter, embedding in (("q", method.query), ("k", method.key)):
+    for letter, embedding in (("q", method.query), ("k", method.key.network)):
         statistics = getattr(embedding.network.encoder.layer4[-1], norm).running_mean  # type: ignore[index]
         name = f"layer4_bn_running_mean_{letter}"
         features[name] = statistics[: len(case.outputs[name])]
