@@ -1,4 +1,4 @@
-"""Pictures with classes: every layout in miniature, profiles of long tails, samplers that look at classes, bad input."""
+"""Pictures with classes: every layout in miniature, profiles of long tails, samplers by class, bad input."""
 
 from __future__ import annotations
 

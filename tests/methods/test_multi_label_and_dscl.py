@@ -1,4 +1,4 @@
-"""Multi-label training and the two stages of DSCL: they learn, score by their evaluators, and refuse what does not fit."""
+"""Multi-label training and both stages of DSCL: they learn, are scored, and refuse what does not fit."""
 
 from __future__ import annotations
 
@@ -134,4 +134,4 @@ def test_both_stages_run_from_their_recipes(tmp_path) -> None:
     tiny = {"train.iterations": 3, "train.progress": False}
     result = run_recipe("streets-crops/dscl-pbsd", "quick", overrides=tiny, out=tmp_path, device="cpu")
     assert result.recipe.start is not None
-    assert {"test/accuracy", "test/many", "test/medium", "test/few"} <= set(result.metrics)
+    assert {"test/accuracy", "test/many", "test/medium", "test/few"} <= set(result.results)

@@ -64,7 +64,7 @@ def test_half_precision_chooses_in_float32() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"k": 6}, r"k=6 neighbours at dilation 1 need 6 patches to choose from and there are 5; take larger images"),
+        ({"k": 6}, r"k=6 neighbours at dilation 1 need 6 patches to choose from, there are 5; take larger images"),
         ({"k": 3, "dilation": 2}, "need 6 patches"),
         ({"k": 0}, "k=0"),
         ({"k": 2, "groups": 3}, "3 groups of 8 channels"),

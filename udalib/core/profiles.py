@@ -17,8 +17,7 @@ def exponential_profile(largest: int, num_classes: int, imbalance: float) -> lis
     if imbalance < 1 or largest < 1 or num_classes < 1:
         raise ConfigError(
             f"a profile of {num_classes} classes from {largest} pictures at imbalance {imbalance}: the imbalance "
-            f"is the "
-            "largest class over the smallest, at least 1, and there must be a class with a picture."
+            "is the largest class over the smallest, at least 1, and there must be a class with a picture."
         )
     last = max(num_classes - 1, 1)
     # The small term keeps 5000 / 100 at 50 where the power falls short by a rounding error.

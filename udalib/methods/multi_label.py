@@ -110,7 +110,6 @@ class MultiLabel(Method):
             found = f"{tuple(classes.shape)}" if isinstance(classes, Tensor) else "none"
             raise DataError(
                 f"multi-label training needs `classes` {wanted} of 0 and 1 in the stream {self.streams[0]!r}; its "
-                f"batches "
-                f"hold {found}. Choose a data set such as streets/classes, coco2014 or voc2007."
+                f"batches hold {found}. Choose a data set such as streets/classes, coco2014 or voc2007."
             )
         return classes

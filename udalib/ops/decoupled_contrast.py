@@ -144,8 +144,7 @@ def _check(features: Tensor, labels: Tensor, queries: int, temperature: float, a
     if features.ndim != 2 or labels.shape != features.shape[:1] or not 0 <= 2 * queries <= len(features):
         raise ConfigError(
             f"{queries} queries in features {tuple(features.shape)} with labels {tuple(labels.shape)}; expected "
-            f"(N, D) and "
-            "(N,), where N counts the queries, as many keys, and the queue."
+            "(N, D) and (N,), where N counts the queries, as many keys, and the queue."
         )
     if temperature <= 0 or not 0 <= alpha <= 1:
         raise ConfigError(f"temperature {temperature} must be positive and alpha {alpha} lie in [0, 1].")

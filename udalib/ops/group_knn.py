@@ -1,9 +1,7 @@
 """Group k-NN and max-relative messages of GKGNet, in blocks of queries (gkgnet sheet, 2.4 and 2.6).
 
-Yao, Zhao, Ding, Zhang, Huang and Luo, "GKGNet: Group K-Nearest Neighbor based Graph Convolutional Network for
-Multi-Label
-Image Recognition", ECCV 2024. The channels of a node are cut into G groups and every group looks for its own k
-neighbours, so that a node hears at least k and at most k G others, as the picture decides.
+The channels of a node are cut into G groups and every group looks for its own k neighbours, so that a node hears at
+least k and at most k G others, as the picture decides.
 
 The published code keeps the whole table of distances, N x M for each image and group, and a stored table of positions
 of the same size. Here both exist for one block of queries at a time: memory grows with N + M, the numbers are the same.
@@ -154,7 +152,6 @@ def _check(queries: Tensor, sources: Tensor, k: int, groups: int, dilation: int)
         )
     if min(k, dilation) < 1 or k * dilation > count:
         raise ConfigError(
-            f"k={k} neighbours at dilation {dilation} need {k * dilation} patches to choose from and there are "
-            f"{count}; "
+            f"k={k} neighbours at dilation {dilation} need {k * dilation} patches to choose from, there are {count}; "
             "take larger images (192 pixels a side for the published k=9), a smaller k, or less pooling of the sources."
         )

@@ -51,7 +51,7 @@ def _answer(dataset: Any, index: int, key: str) -> Any:
 
 
 class RepeatSampler(Sampler):
-    """Shuffled epochs in which an image with a rare class occurs several times (Gupta et al., LVIS).
+    """Shuffled epochs in which an image with a rare class occurs several times.
 
     A class c of frequency f_c has the factor max(1, sqrt(threshold / f_c)), an image that of its rarest class (1
     without any), and it occurs ceil(factor) times an epoch.

@@ -121,8 +121,7 @@ def _records(facts: Manifest, folder: Path, split: str) -> tuple[NDArray[np.uint
     if not parts or any(len(part) == 0 or len(part) % (labels + 3072) for part in parts):
         raise DataError(
             f"{facts.title}: {folder} has no {pattern} of whole records of {labels + 3072} bytes. Get the binary "
-            f"version "
-            f"of the data set again; layout: {'; '.join(facts.layout)}."
+            f"version of the data set again; layout: {'; '.join(facts.layout)}."
         )
     records = np.concatenate(parts).reshape(-1, labels + 3072)
     return records[:, labels:].reshape(-1, 3, 32, 32), records[:, labels - 1].astype(np.int64)
@@ -199,8 +198,7 @@ def by_folder(name: str, split: str = "train", root: Root = None) -> Pictures:
     if files and len(classes) != space.num_classes:
         raise DataError(
             f"{facts.title}: {folder / split} has {len(classes)} folders of images; expected {space.num_classes}, "
-            f"one a "
-            f"class. Layout: {'; '.join(facts.layout)}."
+            f"one a class. Layout: {'; '.join(facts.layout)}."
         )
     number = {c: i for i, c in enumerate(classes)}
     target = np.array([number[file.parent.name] for file in files], dtype=np.int64)

@@ -120,8 +120,7 @@ class ViG(nn.Module):
         if height % self.strides[-1] or width % self.strides[-1]:
             raise ConfigError(
                 f"images of {height} x {width}: the sides must be multiples of {self.strides[-1]}, the stride of "
-                f"the last "
-                "stage; set the network's size, and resize or crop the images to it."
+                "the last stage; set the network's size, and resize or crop the images to it."
             )
         self.stem = Stem(config.channels[0])
         self.pos_embed = nn.Parameter(torch.zeros(1, config.channels[0], height // 4, width // 4))

@@ -86,7 +86,7 @@ def photographs(
     )
 
 
-def small_presets(variant: str = "t", size: int = 96, k: int = 4) -> dict[str, dict[str, Any]]:
+def small_presets(variant: str = "t", size: int = 128, k: int = 4) -> dict[str, dict[str, Any]]:
     """``quick`` and ``laptop`` for a machine without a GPU: a few pictures, small."""
     small: dict[str, Any] = {
         "network.weights": None,
