@@ -25,7 +25,7 @@ BROKEN = [
     ("ForgetsAPart", "gradients", r"head\.bias, head\.weight is in an optimiser and gets no gradient"),
     ("DeclaresWhatItTrains", "gradients", r"`untrained` names network\.decoder\., which is trained"),
     ("DeclaresNothing", "gradients", r"`untrained` names nowhere\., which is trained or in no optimiser"),
-    ("MovesByHand", "gradients", "centre changes without an optimiser; only a Teacher"),
+    ("MovesByHand", "gradients", "centre changes without an optimiser; only a Follower"),
     ("TrainsNoHead", "gradients", "scale has a gradient but is in no optimiser"),
     ("HoldsAStranger", "gradients", "optimiser main holds a tensor that is no parameter of the method"),
     ("DrawsFromTorch", "surroundings", "draws from the global random state of torch"),

@@ -21,8 +21,9 @@ from udalib.models import (
 )
 
 IN_CHANNELS = (8, 16, 24, 32)
-LARGE = re.compile("mit_b[1-5]|resnet|vgg|deeplab|^(daformer|dlv3p|hrda)-")
-"""Entries of more than about 4 million parameters, by name: to build and count all of them takes ten seconds."""
+LARGE = re.compile("mit_b[1-5]|resnet|vgg|deeplab|^(daformer|dlv3p|hrda)-|^vig|^gkgnet")
+"""Entries of more than about 4 million parameters, by name: to build and count all of them takes ten seconds; and those
+of a fixed image size, which tests/models/test_gkgnet.py looks at."""
 
 SMALL_ENCODERS = [n for n in list_encoders() if n not in ("timm", "vit_pyramid") and not LARGE.search(n)]
 SMALL_NETWORKS = [n for n in list_networks() if not LARGE.search(n)]

@@ -22,7 +22,10 @@ from udalib.data.sets.check import check_dataset
 from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import SegmentationFiles
 from udalib.data.sets.folder import SegmentationFolder
+from udalib.data.sets.long_tail import SmallPictures
 from udalib.data.sets.manifests import Manifest, manifest, manifest_names
+from udalib.data.sets.multi_label import coco2014
+from udalib.data.sets.pictures import Pictures
 from udalib.data.sets.registry import DATASETS, create_dataset, from_manifest
 from udalib.data.sets.report import KINDS, Defect, Report
 from udalib.data.stream import MapDataset, Stream, Transform
@@ -61,6 +64,7 @@ __all__ = [
     "MapDataset",
     "MapLabels",
     "Pad",
+    "Pictures",
     "PilResize",
     "PreviousFrames",
     "RandomCrop",
@@ -74,6 +78,7 @@ __all__ = [
     "SegmentationFolder",
     "SequentialSampler",
     "ShuffleSampler",
+    "SmallPictures",
     "Stream",
     "Transform",
     "ValidMargins",
@@ -82,6 +87,7 @@ __all__ = [
     "check_dataset",
     "class_counts",
     "class_probabilities",
+    "coco2014",
     "collate",
     "compute_class_statistics",
     "create_dataset",

@@ -134,7 +134,10 @@ def label_space(name: str) -> LabelSpace:
     spaces = _tables()["spaces"]
     if name not in spaces:
         raise unknown_name("label space", name, spaces)
-    classes = (LabelClass(c["name"], (c["color"][0], c["color"][1], c["color"][2]), c["thing"]) for c in spaces[name])
+    listed = spaces[name]
+    if isinstance(listed, dict):
+        return _numbered(name, listed["count"])
+    classes = (LabelClass(c["name"], (c["color"][0], c["color"][1], c["color"][2]), c["thing"]) for c in listed)
     return LabelSpace(name, tuple(classes))
 
 
@@ -148,6 +151,12 @@ def listed(names: Sequence[str]) -> str:
         if not name.strip() or "," in name:
             raise ConfigError(f"{name!r} cannot be the name of a class: it is empty, or has a comma in it.")
     return label_space(LISTED + ",".join(names)).name
+
+
+def _numbered(name: str, count: int) -> LabelSpace:
+    """A space whose classes are called by number, for sets whose names our sources do not list; grey by number."""
+    shades = ((c % 256, c // 256 % 256, 128) for c in range(count))
+    return LabelSpace(name, tuple(LabelClass(f"class {c}", s, thing=True) for c, s in enumerate(shades)))
 
 
 def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, int, int]] | None = None) -> LabelSpace:

@@ -61,7 +61,7 @@ class Classification(Method):
             DataError: the batch has no ``target`` (B,) of whole numbers.
         """
         batch = batches[self.streams[0]]
-        target = self._target(batch)
+        target = target_of(batch, self.streams[0])
         self.runtime.zero_grad(self.optimizer)
         with self.runtime.autocast():
             logits = self.predict(batch["image"])
@@ -75,12 +75,18 @@ class Classification(Method):
         logits: Tensor = self.classifier(self.network.features(images)[-1].mean((2, 3)))
         return logits
 
-    def _target(self, batch: Batch) -> Tensor:
-        target = batch.get("target")
-        if not isinstance(target, Tensor) or target.shape != batch["image"].shape[:1] or target.is_floating_point():
-            found = f"{target.dtype} {tuple(target.shape)}" if isinstance(target, Tensor) else "none"
-            raise DataError(
-                f"classification needs one class a picture, `target` int64 (B,), in the stream {self.streams[0]!r}; "
-                f"its batches hold {found}. Choose a data set such as streets/things."
-            )
-        return target
+
+def target_of(batch: Batch, stream: str, example: str = "streets/things") -> Tensor:
+    """The one class of each picture of ``batch``, int64 (B,).
+
+    Raises:
+        DataError: there is none; ``stream`` and a data set as an ``example`` are named in the message.
+    """
+    target = batch.get("target")
+    if not isinstance(target, Tensor) or target.shape != batch["image"].shape[:1] or target.is_floating_point():
+        found = f"{target.dtype} {tuple(target.shape)}" if isinstance(target, Tensor) else "none"
+        raise DataError(
+            f"classification needs one class a picture, `target` int64 (B,), in the stream {stream!r}; "
+            f"its batches hold {found}. Choose a data set such as {example}."
+        )
+    return target

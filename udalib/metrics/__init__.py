@@ -1,6 +1,7 @@
 """Scores of each task, from counts that add up over batches and processes."""
 
 from udalib.metrics.classification import classification_scores
+from udalib.metrics.multi_label import multi_label_scores
 from udalib.metrics.segmentation import (
     ConfusionMatrix,
     class_accuracy,
@@ -18,6 +19,7 @@ __all__ = [
     "classification_scores",
     "confusion_matrix",
     "mean_iou",
+    "multi_label_scores",
     "pixel_accuracy",
     "segmentation_scores",
 ]

@@ -72,9 +72,9 @@ def load_weights(network: SegmentationNetwork, spec: WeightsSpec) -> None:
     """
     path = weights_root() / spec.file
     if spec.part == "network":
-        load_published(network, path, strict=True)
+        load_published(network, path, strict=True, skip=spec.skip)
         return
-    report = load_published(network.encoder, path)
+    report = load_published(network.encoder, path, skip=spec.skip)
     if report.missing or report.shape_mismatch:
         raise CheckpointError(f"weights do not fill the encoder: {report}. Choose the file made for this encoder.")
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from udalib.data.sets.clips import Clips
 from udalib.data.sets.files import Item, SegmentationFiles, require_same_size
 from udalib.data.sets.manifests import Manifest, find_root, manifest, manifest_names
 from udalib.data.sets.reading import FileError, read_ids, read_image, require_end
-from udalib.data.sets.registry import from_manifest, label_path, list_images, split_patterns
+from udalib.data.sets.registry import create_dataset, label_path, list_images, split_patterns
 from udalib.data.sets.report import Defect, Report, merged
 
 
@@ -74,14 +75,15 @@ def _check_named(
 
 def _check_split(facts: Manifest, root: Path, split: str, workers: int, progress: bool) -> Report:
     try:
-        dataset = from_manifest(facts.name, split, root)
+        dataset: Any = create_dataset(facts.name, split, root)
     except DataError as error:
         remedy = f"Get or move the files of split {split!r}; layout: {'; '.join(facts.layout)}."
         return Report(facts.name, 0, (Defect("empty-split", root, str(error).rstrip("."), remedy),))
-    assert isinstance(dataset, SegmentationFiles)
     defects = [*_count(facts, dataset, split), *_duplicates(dataset.items)]
-    whole = not {"list", "frame_number"} & facts.splits[split].keys()  # other frames lie beside those of a video split
-    if whole:
+    whole = (
+        facts.labels and not {"list", "frame_number"} & facts.splits[split].keys()
+    )  # other frames lie beside those of a video split
+    if whole and facts.labels:
         patterns = [p.rsplit("/", 1)[1] for p in split_patterns(facts, split)]
         defects += _stray(dataset, patterns, _other_labels(facts, dataset))
     files = _check_files(dataset, facts.size_wh, workers, progress)

@@ -18,7 +18,7 @@ from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import Item, LabelForm, SegmentationFiles, relative
 from udalib.data.sets.manifests import Manifest, find_root, manifest, manifest_names
 
-DATASETS: Registry[Callable[..., SegmentationFiles | Clips | PreviousFrames]] = Registry("data set")
+DATASETS: Registry[Callable[..., Any]] = Registry("data set")
 NAMES = (
     "acdc",
     "bdd100k",

@@ -1,5 +1,6 @@
 """Transforms of samples and batches: geometry, labels, colours."""
 
+from udalib.data.transforms.centre import CentreCrop, ResizeShort
 from udalib.data.transforms.flow import EstimateFlow
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
 from udalib.data.transforms.spatial import (
@@ -15,6 +16,7 @@ from udalib.data.transforms.spatial import (
 )
 
 __all__ = [
+    "CentreCrop",
     "ColorJitter",
     "CutBottom",
     "EstimateFlow",
@@ -26,5 +28,6 @@ __all__ = [
     "RandomCrop",
     "RandomScale",
     "Resize",
+    "ResizeShort",
     "ValidMargins",
 ]

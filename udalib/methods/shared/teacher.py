@@ -13,7 +13,34 @@ from udalib.models.network import SegmentationNetwork
 from udalib.ops import make_teacher, resize, update_teacher
 
 
-class Teacher(nn.Module):
+class Follower(nn.Module):
+    """A copy of a module whose parameters move towards the original's and are trained by nothing else.
+
+    Args:
+        leader: copied; parameters of the copy take no gradient.
+        alpha: share of the old copy that is kept, see :meth:`follow`.
+
+    Raises:
+        ConfigError: alpha outside [0, 1).
+    """
+
+    def __init__(self, leader: nn.Module, alpha: float) -> None:
+        super().__init__()
+        if not 0 <= alpha < 1:
+            raise ConfigError(
+                f"alpha of a {type(self).__name__.lower()} is {alpha}; the share of the old teacher must lie in [0, 1)."
+            )
+        self.network: Any = make_teacher(leader)
+        self.alpha = alpha
+
+    def follow(self, leader: nn.Module, iteration: int | None) -> None:
+        """Move towards ``leader``; call it once an iteration. With an ``iteration`` the first ones keep less, see
+        :func:`udalib.ops.ema_decay`.
+        """
+        update_teacher(self.network, leader, iteration, self.alpha)
+
+
+class Teacher(Follower):
     """A copy of the student that follows it and labels images.
 
     In training it stays in TRAIN mode but for dropout and stochastic depth: BatchNorm normalises with the batch at
@@ -28,21 +55,14 @@ class Teacher(nn.Module):
     """
 
     def __init__(self, student: SegmentationNetwork, alpha: float) -> None:
-        super().__init__()
-        if not 0 <= alpha < 1:
-            raise ConfigError(f"alpha of a teacher is {alpha}; the share of the old teacher must lie in [0, 1).")
-        self.network = make_teacher(student)
-        self.alpha = alpha
+        super().__init__(student, alpha)
         drop_nothing(self)
-
-    def follow(self, student: SegmentationNetwork, iteration: int) -> None:
-        """Move towards ``student``; call it once an iteration, before anything is learned."""
-        update_teacher(self.network, student, iteration, self.alpha)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C, H, W) of images (B, 3, H, W) in [0, 1], at their size."""
-        return resize(self.network(images), images.shape[-2:], self.network.align_corners)
+        logits: Tensor = resize(self.network(images), images.shape[-2:], self.network.align_corners)
+        return logits
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; what drops at random stays off."""

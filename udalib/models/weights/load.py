@@ -58,7 +58,8 @@ def load_published(
     """Copy published weights into ``model`` and report what fitted.
 
     Args:
-        model: any module; its class may map published to own names by ``published_prefixes`` (name beginnings).
+        model: any module; its class may map published to own names by ``published_prefixes`` (name beginnings), and
+            name by ``published_constants`` (endings) what is stored with weights and made here from the configuration.
         path_or_state_dict: a ``.pth``, ``.pt``, ``.ckpt`` or ``.safetensors`` file (a relative path is also looked up
             in the weights folder), a state dict, or a checkpoint that nests one under "state_dict" or the like.
         prefix: take only names that begin so, without that beginning: ``"ema_model."`` is DAFormer's teacher,
@@ -80,6 +81,8 @@ def load_published(
         source, state = str(path_or_state_dict), read_file(path_or_state_dict)
     own = model.state_dict()
     renames: dict[str, str] = getattr(model, "published_prefixes", {})
+    constants: tuple[str, ...] = getattr(model, "published_constants", ())
+    state = {name: tensor for name, tensor in state.items() if not (constants and name.endswith(constants))}
     if prefix is None:
         prefix = _best_prefix(state, own, renames)
     chosen = {_rename(name[len(prefix) :], renames): name for name in state if name.startswith(prefix)}

@@ -12,7 +12,7 @@ from torch import Tensor
 from udalib.core.seeding import seeded
 from udalib.core.types import IGNORE_INDEX, Batch
 from udalib.methods import LocalRuntime, Method, Runtime
-from udalib.methods.shared.teacher import Teacher
+from udalib.methods.shared.teacher import Follower
 from udalib.recipes.conformance.comparing import Moment, Watched, expect, held, iterate, listed, not_finite, unequal
 from udalib.recipes.conformance.subject import Subject
 
@@ -68,11 +68,11 @@ def check_gradients(subject: Subject) -> None:
     _check_untrained(method, owned - trained, trained)
     after = moments[-1].state
     moved = {name for name in names.values() if not torch.equal(after[name], subject.unbroken.start[name])}
-    followers = tuple(f"{name}." for name, module in method.named_modules() if isinstance(module, Teacher))
+    followers = tuple(f"{name}." for name, module in method.named_modules() if isinstance(module, Follower))
     alone = sorted(name for name in moved - trained if not name.startswith(followers))
     expect(
         not alone,
-        f"{listed(alone)} changes without an optimiser; only a Teacher (udalib.methods.shared.teacher) may. What else "
+        f"{listed(alone)} changes without an optimiser; only a Follower (udalib.methods.shared.teacher) may. What else "
         "a step writes is a buffer.",
     )
     pulled = [n for n, p in method.named_parameters() if n not in owned and p.grad is not None]

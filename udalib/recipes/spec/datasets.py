@@ -12,22 +12,27 @@ from torch import Tensor
 from udalib.core.types import Batch, Sample
 from udalib.data import DATASETS, Draws, LabelSpace, MapDataset, Transform, label_space, mapping
 from udalib.data.sampling.stats import file_of, identity_of, label_of
-from udalib.world import STYLES, StreetClips, Streets, Things
+from udalib.world import STYLES, StreetClasses, StreetClips, Streets, Things, ThingsLongTail
 
 WORLD = "streets/"
-THINGS = "streets/things"
-"""Crops of single things; every other name that begins with :data:`WORLD` is that of a style."""
+EMBEDDED: dict[str, Callable[..., Any]] = {
+    f"{WORLD}things": Things,
+    f"{WORLD}crops": ThingsLongTail,
+    f"{WORLD}classes": StreetClasses,
+}
+"""Crops of single things, all equally often or long-tailed, and pictures with the things they show; every other name
+that begins with :data:`WORLD` is that of a style."""
 
 
 def dataset_names() -> list[str]:
     """Every name that a recipe may use for a data set."""
-    return sorted([*(f"{WORLD}{style}" for style in STYLES), THINGS, *DATASETS])
+    return sorted([*(f"{WORLD}{style}" for style in STYLES), *EMBEDDED, *DATASETS])
 
 
 def dataset_factory(name: str) -> Callable[..., Any]:
     """Return the builder ``(split=..., **options)`` of the data set ``name``."""
-    if name == THINGS:
-        return Things
+    if name in EMBEDDED:
+        return EMBEDDED[name]
     if name.startswith(WORLD):
         style = name.removeprefix(WORLD)
         STYLES.get(style)

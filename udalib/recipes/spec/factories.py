@@ -9,11 +9,14 @@ from typing import Any
 from udalib import data
 from udalib.core.registry import Registry
 from udalib.data import RareClassSampler, SequentialSampler, ShuffleSampler
+from udalib.data.sampling.class_table import ClassBalancedSampler, RepeatSampler, class_table, targets
 from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
+from udalib.data.transforms.centre import CentreCrop, ResizeShort
 from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
+from udalib.engine.optim.warmups import WarmupCosine, WarmupSteps
 from udalib.methods import METHODS
 from udalib.models.registry import DECODERS, ENCODERS, NETWORKS, list_decoders, list_encoders, list_networks
 
@@ -21,7 +24,9 @@ SCHEDULES: Registry[Callable[..., Any]] = Registry("schedule")
 SCHEDULES.add("constant", Constant)
 SCHEDULES.add("exponential", Exponential)
 SCHEDULES.add("poly", Poly)
+SCHEDULES.add("warmup_cosine", WarmupCosine)
 SCHEDULES.add("warmup_poly", WarmupPoly)
+SCHEDULES.add("warmup_steps", WarmupSteps)
 
 INFERENCE: Registry[Callable[..., Any]] = Registry("inference")
 INFERENCE.add("whole", Whole)
@@ -40,6 +45,8 @@ TRANSFORMS.add("blur", data.GaussianBlur)
 TRANSFORMS.add("valid_margins", data.ValidMargins)
 TRANSFORMS.add("cut_bottom", data.CutBottom)
 TRANSFORMS.add("flow", data.EstimateFlow)
+TRANSFORMS.add("resize_short", ResizeShort)
+TRANSFORMS.add("centre_crop", CentreCrop)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""
@@ -74,6 +81,16 @@ def _rare_class(
         min_pixels=min_pixels,
         min_crop_ratio=min_crop_ratio,
     )
+
+
+@SAMPLERS.register("repeat")
+def _repeat(dataset: Any, seed: int, threshold: float = 0.01) -> RepeatSampler:
+    return RepeatSampler(class_table(dataset), threshold, seed)
+
+
+@SAMPLERS.register("class_balanced")
+def _class_balanced(dataset: Any, seed: int) -> ClassBalancedSampler:
+    return ClassBalancedSampler(targets(dataset), seed)
 
 
 @SAMPLERS.register("partition")

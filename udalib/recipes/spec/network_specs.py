@@ -38,10 +38,12 @@ class WeightsSpec:
     Attributes:
         file: under $UDALIB_WEIGHTS, with the published parameter names.
         part: "encoder" takes the encoder's weights and ignores the rest of the file; "network" needs all of it.
+        skip: beginnings of names that are left as they are, such as positions of another image size.
     """
 
     file: str
     part: Literal["encoder", "network"] = "encoder"
+    skip: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from udalib.data import LabelSpace
 from udalib.engine.evaluation.classification import ClassificationEvaluator
 from udalib.engine.evaluation.clips import ClipEvaluator
 from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
+from udalib.engine.evaluation.long_tail import LongTailEvaluator
+from udalib.engine.evaluation.multi_label import MultiLabelEvaluator
 from udalib.engine.evaluation.segmentation import SegmentationEvaluator
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ TASKS.add("video", Task("miou", "mIoU", "iou", "IoU by class", _clips))
 TASKS.add(
     "classification",
     Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _whole_images(ClassificationEvaluator)),
+)
+TASKS.add("multi-label", Task("map", "mAP", "class_ap", "AP by class", _whole_images(MultiLabelEvaluator)))
+TASKS.add(
+    "long-tail",
+    Task("accuracy", "accuracy", "class_accuracy", "accuracy by class", _whole_images(LongTailEvaluator)),
 )
 TASKS.add(
     "error_localization",

@@ -1,0 +1,1 @@
+"""Recipes of DSCL and its baselines on long-tailed sets."""

@@ -1,0 +1,1 @@
+"""Recipes of GKGNet and its baselines."""
