@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from cfpt_parts import gradients
 from eln_parts import within
 from harness import Case, Check, exact, handles
 from torch import Tensor, nn
@@ -17,14 +18,6 @@ from udalib.models.cfpt.positions import CrossLayerPositions
 
 GRADIENTS = {"atol": 1e-5, "rtol": 2e-4}
 """Of gradient norms, float32; those of the dead level bias are rounding noise (README), hence the absolute part."""
-
-
-def gradients(module: nn.Module, norms: dict[str, float], limits: dict[str, float]) -> Iterator[Check]:
-    """The gradient norm of every listed parameter; a frozen or unused one counts as 0."""
-    found = dict(module.named_parameters())
-    for name, want in norms.items():
-        gradient = found[name].grad
-        yield within(f"gradient of {name}", 0.0 if gradient is None else gradient.norm(), want, limits)
 
 
 def levels_of(case: Case, prefix: str = "level") -> list[Tensor]:
