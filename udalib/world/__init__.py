@@ -1,5 +1,6 @@
 """The embedded street world: procedural scenes in several styles (domains), with labels, boxes, depth, exact flow."""
 
+from udalib.world.boxes import StreetBoxes
 from udalib.world.clips import StreetClips
 from udalib.world.dataset import Streets
 from udalib.world.render import WORLD_VERSION, render, render_clip
@@ -11,6 +12,7 @@ __all__ = [
     "WORLD_VERSION",
     "Layout",
     "Photo",
+    "StreetBoxes",
     "StreetClips",
     "Streets",
     "Style",

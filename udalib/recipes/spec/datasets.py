@@ -12,22 +12,27 @@ from torch import Tensor
 from udalib.core.types import Batch, Sample
 from udalib.data import DATASETS, Draws, LabelSpace, MapDataset, Transform, label_space, mapping
 from udalib.data.sampling.stats import file_of, identity_of, label_of
-from udalib.world import STYLES, StreetClips, Streets, Things
+from udalib.world import STYLES, StreetBoxes, StreetClips, Streets, Things
+from udalib.world.boxes import VIEWS
 
 WORLD = "streets/"
 THINGS = "streets/things"
-"""Crops of single things; every other name that begins with :data:`WORLD` is that of a style."""
+"""Crops of single things; those of :data:`BOXES` have boxes, every other name under :data:`WORLD` is a style."""
+BOXES = {f"streets/boxes-{view}": view for view in VIEWS}
+"""Pictures with boxes, by the place they are seen from."""
 
 
 def dataset_names() -> list[str]:
     """Every name that a recipe may use for a data set."""
-    return sorted([*(f"{WORLD}{style}" for style in STYLES), THINGS, *DATASETS])
+    return sorted([*(f"{WORLD}{style}" for style in STYLES), THINGS, *BOXES, *DATASETS])
 
 
 def dataset_factory(name: str) -> Callable[..., Any]:
     """Return the builder ``(split=..., **options)`` of the data set ``name``."""
     if name == THINGS:
         return Things
+    if name in BOXES:
+        return partial(StreetBoxes, BOXES[name])
     if name.startswith(WORLD):
         style = name.removeprefix(WORLD)
         STYLES.get(style)
