@@ -6,6 +6,7 @@ Levels run from fine to coarse; each is exactly twice as large as the next.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -215,7 +216,7 @@ def check_pyramid(levels: Sequence[Tensor], count: int) -> None:
         ConfigError: with the sizes that came.
     """
     sizes = [tuple(x.shape[-2:]) for x in levels]
-    fits = all(a == (2 * b[0], 2 * b[1]) for a, b in zip(sizes, sizes[1:], strict=False))
+    fits = all(a == (2 * b[0], 2 * b[1]) for a, b in itertools.pairwise(sizes))
     if len(levels) != count or not fits:
         raise ConfigError(
             f"cross-layer attention needs {count} levels, each twice the next, got {sizes}; pad the images to a "

@@ -94,7 +94,7 @@ class CrossLayerPositions(nn.Module):
         return (bias.permute(2, 0, 1)[None, :, None] + self._levels()).contiguous()
 
     def _levels(self) -> Tensor:
-        counts = torch.tensor(self.tokens, device=self.absolute_position_bias.device)
-        constants = self.absolute_position_bias.flatten(1).repeat_interleave(counts, 0, output_size=sum(self.tokens))
+        rows = self.absolute_position_bias.flatten(1)
+        constants = torch.cat([row.expand(n, -1) for row, n in zip(rows, self.tokens, strict=True)])
         constants = constants.t()[None, :, None]
         return constants[..., None] if self.official else constants[..., None, :]

@@ -51,7 +51,8 @@ class BoxFiles(torch.utils.data.Dataset[Sample]):
             out.
 
     ``dataset[i]`` is a dict of ``image`` uint8 (3, H, W), ``boxes`` float32 (G, 4), ``box_labels`` int64 (G,),
-    ``name``, with ``keep_ignored`` also ``box_ignore`` bool (G,). Boxes without area are left out, the others cut to the picture.
+    ``name``, with ``keep_ignored`` also ``box_ignore`` bool (G,). Boxes without area are left out,
+    the others cut to the picture.
 
     Raises:
         DataError: no picture, or a category that the label space lacks.

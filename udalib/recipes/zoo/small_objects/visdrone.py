@@ -84,7 +84,9 @@ def visdrone(head: str, neck: str, depth: int, numbers: tuple[Published, ...]) -
         detector(head, neck, depth),
         optimizer=OptimizerSpec(kind="sgd", lr=0.0025, momentum=0.9, weight_decay=1e-4, rules=NO_DECAY),
         schedule=ScheduleSpec.of("warmup_poly", power=0.9, warmup=500, ratio=1e-3),
-        train=TrainConfig(iterations=iterations, evaluate_every=3 * EPOCH, clip=10.0, precision="16-mixed", monitor="val/ap"),
+        train=TrainConfig(
+            iterations=iterations, evaluate_every=3 * EPOCH, clip=10.0, precision="16-mixed", monitor="val/ap"
+        ),
         start=None,
         published=numbers,
         presets=presets(),
