@@ -54,10 +54,10 @@ class PAFPN(FPN):
         self, in_channels: Sequence[int], out_channels: int = 256, *, extra: Literal["input", "output"] = "input"
     ) -> None:
         super().__init__(in_channels, out_channels, extra=extra)
-        both = lambda stride: nn.ModuleList(
-            [nn.Conv2d(out_channels, out_channels, 3, stride, 1) for _ in in_channels[2:]]
+        later = range(len(in_channels) - 2)
+        self.down, self.smooth = (
+            nn.ModuleList([nn.Conv2d(out_channels, out_channels, 3, stride, 1) for _ in later]) for stride in (2, 1)
         )
-        self.down, self.smooth = both(2), both(1)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """C2..C5 to P3..P7."""
