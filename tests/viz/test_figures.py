@@ -305,3 +305,9 @@ def test_a_record_becomes_a_table_with_the_best_target_first():
     assert [row[0] for row in table.rows] == ["b", "a"]
     assert table.note.endswith("Streets. Repeat: python x.py")
     assert viz.record_table({"groups": record["groups"]}, "A note.").note.endswith("seeds. A note.")
+
+
+def test_detections_are_drawn_with_class_and_score(sample):
+    found = {"boxes": np.array([[1.0, 2, 9, 8]]), "labels": np.array([13]), "scores": np.array([0.5])}
+    figure = viz.show_samples([{**sample, "detections": found}], SPACE, ("detections",))
+    assert [t.get_text() for t in figure.axes[0].texts] == ["car 0.50"]

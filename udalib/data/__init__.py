@@ -18,6 +18,7 @@ from udalib.data.loading import load_in_order
 from udalib.data.sampling.rare_class import RareClassSampler, class_probabilities
 from udalib.data.sampling.samplers import ClassRequirement, Sampler, SequentialSampler, ShuffleSampler
 from udalib.data.sampling.stats import ClassStatistics, class_counts, compute_class_statistics
+from udalib.data.sets.boxes.named import CocoBoxes
 from udalib.data.sets.check import check_dataset
 from udalib.data.sets.clips import Clips, PreviousFrames
 from udalib.data.sets.files import SegmentationFiles
@@ -51,6 +52,7 @@ __all__ = [
     "ClassRequirement",
     "ClassStatistics",
     "Clips",
+    "CocoBoxes",
     "ColorJitter",
     "CutBottom",
     "Defect",

@@ -11,7 +11,7 @@ from torch import Tensor
 from udalib.core.errors import DataError
 from udalib.core.types import Batch, Sample
 
-RAGGED = ("boxes", "box_labels")
+RAGGED = ("boxes", "box_labels", "box_ignore")
 """Keys whose first dimension differs from sample to sample: they become lists of tensors."""
 
 

@@ -1,5 +1,6 @@
 """The embedded street world: procedural scenes in several styles (domains), with labels, boxes, depth, exact flow."""
 
+from udalib.world.boxes import StreetBoxes
 from udalib.world.classes import StreetClasses
 from udalib.world.clips import StreetClips
 from udalib.world.dataset import Streets
@@ -13,6 +14,7 @@ __all__ = [
     "WORLD_VERSION",
     "Layout",
     "Photo",
+    "StreetBoxes",
     "StreetClasses",
     "StreetClips",
     "Streets",

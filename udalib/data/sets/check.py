@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import IGNORE_INDEX
+from udalib.data.sets.boxes.check import check_box_split, holds_boxes
 from udalib.data.sets.clips import Clips
 from udalib.data.sets.files import Item, SegmentationFiles, require_same_size
 from udalib.data.sets.manifests import Manifest, find_root, manifest, manifest_names
@@ -69,6 +70,8 @@ def _check_named(
         missing = Path(root) if root is not None else Path(facts.folders[0])
         return Report(facts.name, 0, (Defect("missing-root", missing, "this folder was not found", str(error)),))
     names = list(splits) if splits is not None else [s for s in facts.splits if s != "*"]
+    if holds_boxes(facts):
+        return merged(facts.name, [check_box_split(facts, folder, split) for split in names])
     reports = [_check_split(facts, folder, split, workers, progress) for split in names]
     return merged(facts.name, [*reports, _shared_names(facts, folder, names)])
 

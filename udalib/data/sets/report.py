@@ -27,6 +27,9 @@ KINDS = {
     "color-label": "a colour picture instead of class ids",
     "unknown-id": "a label with ids that the data set does not have",
     "no-class": "a label without any pixel of a class",
+    "degenerate-box": "a box without area",
+    "box-outside": "a box that reaches outside its picture",
+    "unknown-category": "a box of a category that the data set does not have",
 }
 """Kinds of defects and what they mean."""
 

@@ -215,3 +215,6 @@ def resnet101_caffe_d8(depth: int = 101, **options: Any) -> ResNet:
 
 
 ENCODERS.add("resnet101_caffe_d8", resnet101_caffe_d8)
+
+for _depth in (18, 50, 101):
+    ENCODERS.add(f"resnet{_depth}", partial(ResNet, _depth))

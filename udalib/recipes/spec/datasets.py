@@ -12,16 +12,18 @@ from torch import Tensor
 from udalib.core.types import Batch, Sample
 from udalib.data import DATASETS, Draws, LabelSpace, MapDataset, Transform, label_space, mapping
 from udalib.data.sampling.stats import file_of, identity_of, label_of
-from udalib.world import STYLES, StreetClasses, StreetClips, Streets, Things, ThingsLongTail
+from udalib.world import STYLES, StreetBoxes, StreetClasses, StreetClips, Streets, Things, ThingsLongTail
+from udalib.world.boxes import VIEWS
 
 WORLD = "streets/"
 EMBEDDED: dict[str, Callable[..., Any]] = {
     f"{WORLD}things": Things,
     f"{WORLD}crops": ThingsLongTail,
     f"{WORLD}classes": StreetClasses,
+    **{f"{WORLD}boxes-{view}": partial(StreetBoxes, view) for view in VIEWS},
 }
-"""Crops of single things, all equally often or long-tailed, and pictures with the things they show; every other name
-that begins with :data:`WORLD` is that of a style."""
+"""Crops of single things, all equally often or long-tailed, pictures with the things they show, and pictures with boxes
+by the place they are seen from; every other name that begins with :data:`WORLD` is that of a style."""
 
 
 def dataset_names() -> list[str]:

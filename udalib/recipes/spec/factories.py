@@ -18,6 +18,7 @@ from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
 from udalib.engine.optim.warmups import WarmupCosine, WarmupSteps
 from udalib.methods import METHODS
+from udalib.models.detection.detector import create_detector
 from udalib.models.registry import DECODERS, ENCODERS, NETWORKS, list_decoders, list_encoders, list_networks
 
 SCHEDULES: Registry[Callable[..., Any]] = Registry("schedule")
@@ -140,7 +141,8 @@ def method_factory(name: str) -> Callable[..., Any]:
 
 def network_factory(name: str) -> Callable[..., Any]:
     """Return the builder of a registered network; of the name "pair" one without options of its own."""
-    return _pair if name == "pair" else _known(NETWORKS, list_networks, name)
+    own = {"pair": _pair, "detector": create_detector}
+    return own[name] if name in own else _known(NETWORKS, list_networks, name)
 
 
 def encoder_factory(name: str) -> Callable[..., Any]:

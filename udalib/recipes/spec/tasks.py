@@ -10,6 +10,7 @@ from udalib.core.registry import Registry
 from udalib.data import LabelSpace
 from udalib.engine.evaluation.classification import ClassificationEvaluator
 from udalib.engine.evaluation.clips import ClipEvaluator
+from udalib.engine.evaluation.detection import DetectionEvaluator, TinyPersonEvaluator
 from udalib.engine.evaluation.error_localization import ErrorLocalizationEvaluator
 from udalib.engine.evaluation.long_tail import LongTailEvaluator
 from udalib.engine.evaluation.multi_label import MultiLabelEvaluator
@@ -95,3 +96,8 @@ TASKS.add(
         _whole_images(ErrorLocalizationEvaluator),
     ),
 )
+for _name, _score, _title, _evaluator in (
+    ("detection", "ap", "AP", DetectionEvaluator),
+    ("tiny_detection", "ap50_tiny", "AP50 tiny", TinyPersonEvaluator),
+):
+    TASKS.add(_name, Task(_score, _title, "class_ap", "AP by class", _whole_images(_evaluator)))

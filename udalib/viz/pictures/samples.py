@@ -55,6 +55,20 @@ def _instances(axes: Axes, sample: Mapping[str, Any], space: LabelSpace) -> None
         axes.text(x0, y0, space.names[int(class_id)], color="white", fontsize=6, va="bottom", bbox=style, clip_on=True)
 
 
+def _detections(axes: Axes, sample: Mapping[str, Any], space: LabelSpace) -> None:
+    """Found boxes with class and score, in the colours of the classes; of an untrained detector the best 50."""
+    show_image(axes, to_hwc(sample["image"]))
+    found = sample["detections"]
+    rows = zip(*(to_numpy(found[key])[:50] for key in ("boxes", "labels", "scores")), strict=True)
+    for box, class_id, score in rows:
+        x0, y0, x1, y1 = (float(v) for v in box)
+        color = tuple(v / 255 for v in space.palette[int(class_id)].tolist())
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
+        style = {"facecolor": "black", "alpha": 0.6, "pad": 0.5, "linewidth": 0}
+        text = f"{space.names[int(class_id)]} {float(score):.2f}"
+        axes.text(x0, y0, text, color="white", fontsize=5, va="bottom", bbox=style, clip_on=True)
+
+
 PANELS: dict[str, Panel] = {
     "image": _image,
     "label": _label,
@@ -63,8 +77,14 @@ PANELS: dict[str, Panel] = {
     "errors": _errors,
     "depth": _depth,
     "instances": _instances,
+    "detections": _detections,
 }
-TITLES = {"depth": "inverse depth (bright = near)", "errors": "errors (black = right)", "instances": "instance boxes"}
+TITLES = {
+    "depth": "inverse depth (bright = near)",
+    "errors": "errors (black = right)",
+    "instances": "instance boxes",
+    "detections": "found boxes",
+}
 
 
 def error_map(prediction: Any, label: Any, label_space: LabelSpace) -> NDArray[np.uint8]:
@@ -84,7 +104,7 @@ def show_samples(
     titles: Sequence[str] | None = None,
     width: float = 3.2,
 ) -> Picture:
-    """Draw one row a sample, one column a panel; panels: image, label, overlay, prediction, errors, depth, instances.
+    """Draw one row a sample, one column a panel; panels: those of :data:`PANELS`.
 
     Samples are dictionaries as data sets return them, with ``prediction`` (H, W) added where that panel is asked
     for. ``titles`` has one text a row; else the samples' names are written.

@@ -8,8 +8,8 @@ What differs from the published training, which ours therefore does not repeat t
  - Precision: float32 here, mixed there (``train.precision=16-mixed``).
 
 The numbers of training images of ImageNet (1,281,167) and Flowers-102 (2,040), which set the length of an epoch here,
-are common knowledge of the data sets, in none of our sources. VOC and ImageNet settings were not released: resolution, epochs and rates of those recipes are guesses of ours, each
-number carries that note.
+are common knowledge of the data sets, in none of our sources. VOC and ImageNet settings were not released: resolution,
+epochs and rates of those recipes are guesses of ours, each number carries that note.
 """
 
 from __future__ import annotations

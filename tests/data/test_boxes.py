@@ -1,0 +1,75 @@
+"""Sets of boxes: COCO files, tiles and their merge, defects; the streets with boxes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from udalib.core.errors import DataError
+from udalib.data import CocoBoxes
+from udalib.data.sets.boxes.check import check_boxes
+from udalib.data.sets.boxes.files import Box, BoxItem
+from udalib.data.sets.boxes.reading import visdrone_boxes
+from udalib.data.sets.boxes.tiles import cut_sample, merge, tiles
+from udalib.world.boxes import StreetBoxes, packed, unpacked
+
+
+def coco(folder, boxes=((2, 3, 10, 5),), category=1):
+    Image.fromarray(np.zeros((40, 60, 3), dtype=np.uint8)).save(folder / "a.png")
+    notes = [{"image_id": 7, "category_id": category, "bbox": list(b)} for b in boxes]
+    data = {"images": [{"id": 7, "file_name": "a.png"}], "annotations": notes, "categories": [{"id": 1, "name": "x"}]}
+    (folder / "file.json").write_text(json.dumps(data))
+    return folder / "file.json"
+
+
+def test_coco_file(tmp_path):
+    sample = CocoBoxes(coco(tmp_path, [(2, 3, 10, 5), (0, 0, 0, 4), (55, 30, 20, 20)]), tmp_path)[0]
+    assert sample["boxes"].tolist() == [[2, 3, 12, 8], [55, 30, 60, 40]]
+    assert sample["box_labels"].tolist() == [0, 0]
+    assert CocoBoxes(coco(tmp_path, []), tmp_path)[0]["boxes"].shape == (0, 4)
+
+
+def test_broken_files_are_named(tmp_path):
+    with pytest.raises(DataError, match="unlisted category 9"):
+        CocoBoxes(coco(tmp_path, category=9), tmp_path)
+    (tmp_path / "file.json").write_text("{}")
+    with pytest.raises(DataError, match="COCO's format"):
+        CocoBoxes(tmp_path / "file.json", tmp_path)
+
+
+def test_check_names_every_kind(tmp_path):
+    coco(tmp_path)
+    boxes = (Box((5, 5, 5, 9), "x"), Box((50, 30, 90, 39), "x"), Box((1, 1, 3, 3), "y"))
+    kinds = [d.kind for d in check_boxes(BoxItem("a", tmp_path / "a.png", boxes), ["x"])]
+    assert kinds == ["degenerate-box", "box-outside", "unknown-category"]
+
+
+def test_visdrone_text(tmp_path):
+    (tmp_path / "a.txt").write_text("1,2,3,4,1,4,0,0\n1,2,3,4,0,0,0,0\n1,2,3,4,1,11,0,0,\n")
+    assert [b.category for b in visdrone_boxes(tmp_path / "a.txt")] == ["car"]
+
+
+def test_tiles_cover_and_merge_back():
+    places = tiles((700, 1500), (512, 640), 0.3)
+    seen = torch.zeros(700, 1500)
+    for top, left, height, width in places:
+        seen[top : top + height, left : left + width] += 1
+    assert (seen > 0).all()
+    sample = {"image": torch.zeros(3, 700, 1500), "boxes": torch.tensor([[500.0, 300, 520, 330]])}
+    sample["box_labels"] = torch.tensor([0])
+    cut = [cut_sample(sample, place) for place in places]
+    found = [{"boxes": c["boxes"], "scores": torch.ones(len(c["boxes"])), "labels": c["box_labels"]} for c in cut]
+    assert sum(len(f["boxes"]) for f in found) > 1
+    assert merge(found, places)["boxes"].tolist() == [[500, 300, 520, 330]]
+
+
+def test_packed_boxes_come_back_and_streets_have_small_ones():
+    boxes, labels = np.array([[1, 2, 5, 9], [0, 0, 300, 40]], dtype=np.float32), np.array([3, 9])
+    got, kinds = unpacked(packed(boxes, labels, (16, 32)))
+    assert got.tolist() == boxes[::-1].tolist()
+    assert kinds.tolist() == [9, 3]
+    above = StreetBoxes("above", "val", length=2, size=(64, 128), cache=False)
+    assert sum(len(above[i]["boxes"]) for i in range(2)) > 5
+    assert above[0]["box_labels"].max() < 10

@@ -1,0 +1,1 @@
+"""Data sets of pictures with boxes: COCO-format files, BCCD, VisDrone, TinyPerson."""

@@ -1,0 +1,1 @@
+"""Detectors: a backbone, a neck by name, a dense head by name."""

@@ -1,0 +1,1 @@
+"""Small objects: CFPT and the necks it is compared with."""
