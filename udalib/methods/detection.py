@@ -54,8 +54,9 @@ class Detection(Method):
         images, boxes, labels = self._read(batches[self.streams[0]])
         self.runtime.zero_grad(self.optimizer)
         with self.runtime.autocast():
-            maps = self.network(images)
-        terms = {name: value.sum() for name, value in self.network.head.losses(*maps, boxes, labels).items()}
+            classes, numbers = self.network(images)
+        losses = self.network.head.losses(classes, numbers, boxes, labels)
+        terms = {name: value.sum() for name, value in losses.items()}
         loss = sum(terms.values(), start=images.new_zeros(()))
         self.runtime.backward(loss)
         self.runtime.optimizer_step(self.optimizer)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from udalib.metrics.detection.average_precision import Floats, Scores
+from udalib.metrics.detection.average_precision import Scores
+from udalib.metrics.detection.matching import Floats
 
 COCO_NAMES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 
@@ -22,7 +23,8 @@ def coco_stats(scores: Scores) -> Floats:
     sized = [scores.mean(size=s) for s in ("small", "medium", "large")]
     recalls = [scores.mean(recall=True, limit=i) for i in range(3)]
     reached = [scores.mean(recall=True, size=s) for s in ("small", "medium", "large")]
-    return np.nan_to_num(np.array([*average, *sized, *recalls, *reached]), nan=-1.0)
+    found: Floats = np.nan_to_num(np.array([*average, *sized, *recalls, *reached]), nan=-1.0)
+    return found
 
 
 def coco_scores(scores: Scores, names: Sequence[str]) -> dict[str, Any]:

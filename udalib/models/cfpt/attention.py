@@ -7,6 +7,7 @@ Levels run from fine to coarse; each is exactly twice as large as the next.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -111,8 +112,7 @@ class CrossLayerAttention(nn.Module):
             )
         self.windows = windows(layer_num, self.growth, expansion)
         every = range(layer_num)
-        both = lambda: nn.ModuleList([PositionalConvolution(in_dim), PositionalConvolution(in_dim)])  # noqa: E731
-        self.cpe = nn.ModuleList([both() for _ in every])
+        self.cpe = nn.ModuleList(nn.ModuleList(PositionalConvolution(in_dim) for _ in range(2)) for _ in every)
         self.norm1 = nn.ModuleList([ChannelNorm(in_dim) for _ in every])
         self.norm2 = nn.ModuleList([nn.LayerNorm(in_dim) for _ in every])
         self.qkv = nn.ModuleList([nn.Conv2d(in_dim, 3 * self.hidden, 1) for _ in every])
@@ -135,7 +135,7 @@ class CrossLayerAttention(nn.Module):
         return [self._finish(i, u, a) for i, (u, a) in enumerate(zip(starts, mixed, strict=True))]
 
     def _finish(self, level: int, start: Tensor, mixed: Tensor) -> Tensor:
-        t = start + self.norm1[level](self.proj[level](mixed))
+        t: Tensor = start + self.norm1[level](self.proj[level](mixed))
         t = self.cpe[level][1](t)  # type: ignore[index]
         after: Tensor = self.mlp[level](self.norm2[level](t.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         return t + after
@@ -145,7 +145,7 @@ class CrossLayerAttention(nn.Module):
         groups = [self.split(x, i) for i, x in enumerate(qkv)]
         q, k, v = torch.cat(groups, dim=-2).unbind(0)
         mixed = cosine_attention(q, k, v, None if self.pos_embed is None else self.pos_embed())
-        parts = mixed.split([g.shape[-2] for g in groups], dim=-2)
+        parts = torch.split(mixed, [g.shape[-2] for g in groups], dim=-2)
         return [
             self.join(part, i, (x.shape[2], x.shape[3])) for i, (part, x) in enumerate(zip(parts, qkv, strict=True))
         ]
@@ -167,7 +167,7 @@ class CrossLayerSpatialAttention(CrossLayerAttention):
     def split(self, qkv: Tensor, level: int) -> Tensor:
         """G = cells of the coarsest level, D = hidden / heads."""
         groups = spatial_partition(qkv, self.windows[level])
-        return groups.unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 4, 1, 2, 5)
+        return torch.unflatten(groups, -1, (3, self.num_heads, -1)).permute(3, 0, 4, 1, 2, 5)
 
     def join(self, groups: Tensor, level: int, size: tuple[int, int]) -> Tensor:
         """See the base."""
@@ -189,7 +189,7 @@ class CrossLayerChannelAttention(CrossLayerAttention):
         x = channel_reconstruct(qkv, factor_of(window.stride))
         parts = [x] if self.official else x.chunk(3, dim=1)
         groups = torch.cat([channel_partition(part, window) for part in parts], dim=-1)
-        return groups.unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 4, 5, 2, 1)
+        return torch.unflatten(groups, -1, (3, self.num_heads, -1)).permute(3, 0, 4, 5, 2, 1)
 
     def join(self, groups: Tensor, level: int, size: tuple[int, int]) -> Tensor:
         """See the base."""
@@ -206,7 +206,7 @@ def factor_of(stride: int) -> int:
     >>> factor_of(64)
     8
     """
-    return round(stride**0.5)
+    return math.isqrt(stride)
 
 
 def check_pyramid(levels: Sequence[Tensor], count: int) -> None:
@@ -220,5 +220,5 @@ def check_pyramid(levels: Sequence[Tensor], count: int) -> None:
     if len(levels) != count or not fits:
         raise ConfigError(
             f"cross-layer attention needs {count} levels, each twice the next, got {sizes}; pad the images to a "
-            "multiple of 64 (udalib.models.detection.images.padded does) and give every level."
+            "multiple of 64 (udalib.models.detection.detector.padded does) and give every level."
         )

@@ -8,7 +8,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from udalib.core.errors import ConfigError
-from udalib.models.cfpt.attention import CrossLayerChannelAttention, CrossLayerSpatialAttention, check_pyramid
+from udalib.models.cfpt.attention import (
+    CrossLayerAttention,
+    CrossLayerChannelAttention,
+    CrossLayerSpatialAttention,
+    check_pyramid,
+)
 from udalib.models.detection.registry import NECKS
 
 Order = Literal["cca_csa", "csa_cca", "cca", "csa", "parallel", "none"]
@@ -16,6 +21,7 @@ Order = Literal["cca_csa", "csa_cca", "cca", "csa", "parallel", "none"]
 
 ORDERS = ("cca_csa", "csa_cca", "cca", "csa", "parallel", "none")
 LEVELS = 4
+BLOCKS: dict[str, type[CrossLayerAttention]] = {"cca": CrossLayerChannelAttention, "csa": CrossLayerSpatialAttention}
 
 Block = Callable[[list[Tensor]], list[Tensor]]
 
@@ -101,19 +107,26 @@ class CFPT(nn.Module):
         self.conv4 = ConvNormRelu(c5, out_channels)
         self.conv5 = ConvNormRelu(c5, out_channels, 3)
         self.extra_conv1 = ConvNormRelu(out_channels, out_channels, 3)
-        options = {"num_heads": num_heads, "mlp_ratio": mlp_ratio, "reduction": reduction}
-        channel = lambda: CrossLayerChannelAttention(  # noqa: E731
-            out_channels, LEVELS, **options, expansion=alpha, positions=positions, official=official
+
+        def make(kind: str) -> CrossLayerAttention | None:
+            if kind not in order and order != "parallel":
+                return None
+            return BLOCKS[kind](
+                out_channels,
+                LEVELS,
+                num_heads=num_heads,
+                mlp_ratio=mlp_ratio,
+                reduction=reduction,
+                expansion={"cca": alpha, "csa": beta}[kind],
+                positions=positions,
+                official=official,
+            )
+
+        self.cross_layer_channel_attn, self.cross_layer_spatial_attn = make("cca"), make("csa")
+        self.further_channel_attn, self.further_spatial_attn = (
+            nn.ModuleList([block for block in (make(kind) for _ in range(num_cam - 1)) if block is not None])
+            for kind in ("cca", "csa")
         )
-        spatial = lambda: CrossLayerSpatialAttention(  # noqa: E731
-            out_channels, LEVELS, **options, expansion=beta, positions=positions, official=official
-        )
-        wants = [order in ("parallel", "cca_csa", "csa_cca", name) for name in ("cca", "csa")]
-        make = lambda: (channel() if wants[0] else None, spatial() if wants[1] else None)  # noqa: E731
-        self.cross_layer_channel_attn, self.cross_layer_spatial_attn = make()
-        further = [make() for _ in range(num_cam - 1)]
-        self.further_channel_attn = nn.ModuleList([c for c, _ in further if c is not None])
-        self.further_spatial_attn = nn.ModuleList([s for _, s in further if s is not None])
         self.num_cam = num_cam
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -132,5 +145,6 @@ class CFPT(nn.Module):
     def _blocks(self, cam: int) -> tuple[Block | None, Block | None]:
         if cam == 0:
             return self.cross_layer_channel_attn, self.cross_layer_spatial_attn
-        own = lambda blocks: blocks[cam - 1] if len(blocks) else None  # noqa: E731
-        return own(self.further_channel_attn), own(self.further_spatial_attn)
+        further = (self.further_channel_attn, self.further_spatial_attn)
+        channel, spatial = (blocks[cam - 1] if len(blocks) else None for blocks in further)
+        return channel, spatial

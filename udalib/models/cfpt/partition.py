@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -48,7 +49,7 @@ def spatial_partition(x: Tensor, window: Window) -> Tensor:
     """Cut (B, C, H, W) into overlapping squares: (B, G, T, C), groups and tokens row by row."""
     channels = x.shape[1]
     cut = F.unfold(x, window.size, padding=window.padding, stride=window.stride)
-    return cut.unflatten(1, (channels, -1)).permute(0, 3, 2, 1)
+    return torch.unflatten(cut, 1, (channels, -1)).permute(0, 3, 2, 1)
 
 
 def spatial_reverse(groups: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
@@ -71,7 +72,7 @@ def channel_partition(x: Tensor, window: Window) -> Tensor:
     """Cut the channels of (B, C, h, w) into overlapping runs: (B, h * w, T, G)."""
     tokens = x.flatten(2).transpose(1, 2).unsqueeze(-1)
     cut = F.unfold(tokens, (window.size, 1), padding=(window.padding, 0), stride=(window.stride, 1))
-    return cut.unflatten(1, (tokens.shape[1], window.size))
+    return torch.unflatten(cut, 1, (tokens.shape[1], window.size))
 
 
 def channel_reverse(groups: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
@@ -79,4 +80,4 @@ def channel_reverse(groups: Tensor, window: Window, size: tuple[int, int]) -> Te
     channels = groups.shape[3] * window.stride
     options = {"padding": (window.padding, 0), "stride": (window.stride, 1)}
     tokens = F.fold(groups.flatten(1, 2), (channels, 1), (window.size, 1), **options)
-    return tokens.squeeze(-1).transpose(1, 2).unflatten(2, size)
+    return torch.unflatten(tokens.squeeze(-1).transpose(1, 2), 2, size)

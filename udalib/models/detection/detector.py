@@ -65,7 +65,7 @@ class Detector(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.neck, self.head, self.stats, self.freeze = encoder, neck, head, stats, freeze
-        self.divisor = 2 * int(encoder.strides[-1])  # type: ignore[index, arg-type]
+        self.divisor = 2 * int(encoder.strides[-1])  # type: ignore[index]
         mean, std = torch.tensor(stats.mean), torch.tensor(stats.std)
         self.register_buffer("_scale", (255.0 / std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_shift", (-mean / std).view(1, 3, 1, 1), persistent=False)
@@ -122,11 +122,13 @@ class Detector(nn.Module):
 
     def losses(self, images: Tensor, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> Losses:
         """The head's losses for images with boxes (G, 4) of classes (G,)."""
-        return self.head.losses(*self(images), boxes, labels)
+        classes, numbers = self(images)
+        return self.head.losses(classes, numbers, boxes, labels)
 
     def detect(self, images: Tensor) -> list[Detections]:
         """Detections of every image, in its pixels."""
-        return self.head.detect(*self(images), (images.shape[2], images.shape[3]))
+        classes, numbers = self(images)
+        return self.head.detect(classes, numbers, (images.shape[2], images.shape[3]))
 
 
 def create_detector(
@@ -172,8 +174,8 @@ def create_detector(
     levels = NECKS.get(neck)(tuple(body.channels), channels, **options)  # type: ignore[arg-type]
     kind: Any = HEADS.get(head)
     top = kind(num_classes, channels, channels=channels, depth=depth, **(head_options or {}))
-    finest, last = int(body.strides[1]), int(body.strides[3])  # type: ignore[index, arg-type]
-    strides = (finest, int(body.strides[2]), last, 2 * last, 4 * last)  # type: ignore[index, arg-type]
+    finest, last = int(body.strides[1]), int(body.strides[3])  # type: ignore[index]
+    strides = (finest, int(body.strides[2]), last, 2 * last, 4 * last)  # type: ignore[index]
     changed = {"base_scale": base_scale} if base_scale is not None else {}
     top.anchors = dataclasses.replace(top.anchors, strides=strides, **changed)
     frozen = "resnet" in encoder if freeze is None else freeze

@@ -141,7 +141,7 @@ def method_factory(name: str) -> Callable[..., Any]:
 
 def network_factory(name: str) -> Callable[..., Any]:
     """Return the builder of a registered network; of the name "pair" one without options of its own."""
-    own = {"pair": _pair, "detector": create_detector}
+    own: dict[str, Callable[..., Any]] = {"pair": _pair, "detector": create_detector}
     return own[name] if name in own else _known(NETWORKS, list_networks, name)
 
 

@@ -46,8 +46,8 @@ def cut_sample(sample: Sample, tile: Tile, smallest: float = 0.5) -> Sample:
     shifted = boxes - boxes.new_tensor([left, top, left, top])
     limit = boxes.new_tensor([width, height, width, height])
     inside = torch.minimum(shifted.clamp(min=0), limit)
-    area = lambda b: (b[:, 2:] - b[:, :2]).clamp(min=0).prod(1)  # noqa: E731
-    keep = (area(inside) >= smallest * area(boxes)) & (area(inside) > 0)
+    area, whole = ((b[:, 2:] - b[:, :2]).clamp(min=0).prod(1) for b in (inside, boxes))
+    keep = (area >= smallest * whole) & (area > 0)
     own: dict[str, Any] = {k: v[keep] for k, v in sample.items() if k in ("box_labels", "box_ignore")}
     image = sample["image"][..., top : top + height, left : left + width]
     return {**sample, **own, "image": image, "boxes": inside[keep], "name": f"{sample.get('name', '')}_{top}_{left}"}

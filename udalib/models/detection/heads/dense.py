@@ -125,7 +125,7 @@ class DenseHead(nn.Module):
 
 def split_levels(values: Tensor, counts: Sequence[int]) -> list[Tensor]:
     """(B, A of all levels, ...) -> the part of every level, images together: (B * A, ...)."""
-    return [part.flatten(0, 1) for part in values.split(list(counts), dim=1)]
+    return [part.flatten(0, 1) for part in torch.split(values, list(counts), dim=1)]
 
 
 def positives(assigned: Tensor) -> Tensor:
