@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from udalib.core.errors import DataError
-from udalib.data import CocoBoxes
+from udalib.data import CocoBoxes, create_dataset, label_space
 from udalib.data.sets.boxes.check import check_boxes
 from udalib.data.sets.boxes.files import Box, BoxItem
 from udalib.data.sets.boxes.reading import visdrone_boxes
@@ -73,3 +73,45 @@ def test_packed_boxes_come_back_and_streets_have_small_ones():
     above = StreetBoxes("above", "val", length=2, size=(64, 128), cache=False)
     assert sum(len(above[i]["boxes"]) for i in range(2)) > 5
     assert above[0]["box_labels"].max() < 10
+
+
+def write_coco(root, file, picture, category):
+    for path in (root / file, root / picture):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((40, 60, 3), dtype=np.uint8)).save(root / picture)
+    note = {"image_id": 1, "category_id": 5, "bbox": [2, 3, 10, 5]}
+    images = [{"id": 1, "file_name": (root / picture).name}]
+    data = {"images": images, "annotations": [note], "categories": [{"id": 5, "name": category}]}
+    (root / file).write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "file", "picture", "category", "label"),
+    [
+        ("visdrone", "train", "annotations/instances_UAVtrain.json", "images/instances_UAVtrain/a.jpg", "car", 3),
+        ("visdrone", "val", "annotations/instances_UAVval.json", "images/instances_UAVval/images/a.jpg", "motor", 9),
+        ("tinyperson", "test", "annotations/test.json", "test/a.jpg", "earth_person", 0),
+    ],
+)
+def test_layouts_of_coco_files(tmp_path, name, split, file, picture, category, label):
+    write_coco(tmp_path, file, picture, category)
+    sample = create_dataset(name, split, tmp_path)[0]
+    assert sample["boxes"].tolist() == [[2, 3, 12, 8]]
+    assert sample["box_labels"].tolist() == [label]
+
+
+def test_layouts_of_visdrone_s_text_and_of_bccd(tmp_path):
+    drone, cells = tmp_path / "VisDrone2019-DET-val", tmp_path / "images"
+    for folder in (drone / "images", drone / "annotations", cells):
+        folder.mkdir(parents=True)
+    for picture in (drone / "images/a.jpg", cells / "b.jpg"):
+        Image.fromarray(np.zeros((40, 60, 3), dtype=np.uint8)).save(picture)
+    (drone / "annotations/a.txt").write_text("2,3,10,5,1,4,0,0\n")
+    assert create_dataset("visdrone", "val", tmp_path)[0]["box_labels"].tolist() == [3]
+    names = {"images": {"b": {"size": [60, 40], "boxes": [["Platelets", 2, 3, 12, 8]]}}, "split": {"val": ["b"]}}
+    (tmp_path / "annotations.json").write_text(json.dumps(names))
+    sample = create_dataset("bccd", "val", tmp_path)[0]
+    assert sample["boxes"].tolist() == [[2, 3, 12, 8]]
+    assert sample["box_labels"].tolist() == [label_space("bccd3").names.index("Platelets")]
+    with pytest.raises(DataError, match="no split 'test'"):
+        create_dataset("bccd", "test", tmp_path)
