@@ -187,7 +187,7 @@ def test_every_method_can_be_planned_at_the_size_of_its_paper(method: str) -> No
         recipe = replace(recipe, network=network)
     plan = plan_recipe(recipe)
     assert plan.peak > plan.held
-    assert plan.flops > 1e10
+    assert plan.flops > 1e9, "no step of a published size is that small"
 
 
 def test_the_command_shows_it(capsys: pytest.CaptureFixture[str], cache: None) -> None:

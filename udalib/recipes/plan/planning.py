@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DynamicOutputShapeException
+from torch.utils._pytree import tree_leaves
 
 from udalib.core.errors import ConfigError
 from udalib.core.types import Batch
@@ -121,7 +122,7 @@ def _pictures(batch: Batch) -> Tensor:
 
 
 def _tensors(batches: Mapping[str, Batch]) -> Iterator[Tensor]:
-    return (value for batch in batches.values() for value in batch.values() if isinstance(value, Tensor))
+    return (leaf for leaf in tree_leaves(dict(batches)) if isinstance(leaf, Tensor))
 
 
 def _gradients(method: Method) -> list[Tensor]:

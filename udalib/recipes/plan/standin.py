@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from udalib.core.types import Batch, Sample
+from udalib.core.types import IGNORE_INDEX, Batch, Sample
 from udalib.data import Stream, label_space
 from udalib.data.sets.manifests import manifest, manifest_names
 from udalib.data.transforms.flow import EstimateFlow
@@ -15,6 +16,8 @@ from udalib.recipes.build import build_dataset
 from udalib.recipes.spec.datasets import WORLD
 from udalib.recipes.spec.specs import DatasetSpec, Recipe, StreamSpec
 
+BOXES = 8
+"""Boxes of an image where boxes are the answer."""
 USUAL = (1080, 1920)
 """Height and width of images whose data set states no size: those of a full-HD frame."""
 
@@ -26,7 +29,7 @@ class StandIn:
         size: of the images.
         space: name of the label space.
         task: what an answer is: the classes of a picture ("multi-label"), its one class ("long-tail",
-            "classification"), or a label map.
+            "classification"), boxes ("detection"), or a label map.
         frames: of a clip.
         labels: False leaves the answers out.
     """
@@ -42,19 +45,28 @@ class StandIn:
 
     def __getitem__(self, index: int) -> Sample:
         classes, generator = self.label_space.num_classes, torch.Generator().manual_seed(index)
-        label = torch.randint(classes, self.size, generator=generator, dtype=torch.uint8)
         image = torch.zeros(3, *self.size, dtype=torch.uint8)
         sample: Sample = {"image": image, "name": f"{index}"}
         if self.task == "multi-label":
             return {**sample, "classes": torch.randint(2, (classes,), generator=generator, dtype=torch.int8)}
         if self.task in ("long-tail", "classification"):
             return {**sample, "target": torch.tensor(index % classes)}
+        if self.task == "detection":
+            return {**sample, "boxes": self._boxes(), "box_labels": torch.arange(BOXES) % classes}
+        label = torch.randint(min(classes, IGNORE_INDEX), self.size, generator=generator, dtype=torch.uint8)
         sample["label"] = label
         if self.frames > 1:
             flow = torch.zeros(self.frames - 1, 2, *self.size)
             sample |= {"frames": image.repeat(self.frames, 1, 1, 1), "frame_labels": label.repeat(self.frames, 1, 1)}
             sample |= {"flow_backward": flow, "flow_forward": flow}
         return {key: value for key, value in sample.items() if self.labels or "label" not in key}
+
+    def _boxes(self) -> Tensor:
+        """Small boxes side by side in the middle."""
+        height, width = self.size
+        left = torch.linspace(0.1, 0.8, BOXES) * width
+        top, side = torch.full((BOXES,), 0.5 * height), 0.05 * width
+        return torch.stack([left, top, left + side, top + side], dim=1)
 
 
 def native_size(spec: DatasetSpec) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from udalib.core.draws import Draws
 from udalib.core.types import Batch
@@ -157,7 +158,8 @@ def weightless(method: Method, precision: str) -> Iterator[Callable[[Mapping[str
         return fakes[id(tensor)][0]
 
     def fake_batches(batches: Mapping[str, Batch]) -> dict[str, Batch]:
-        return {name: {k: fake(v) if isinstance(v, Tensor) else v for k, v in b.items()} for name, b in batches.items()}
+        found: dict[str, Batch] = tree_map_only(Tensor, fake, dict(batches))
+        return found
 
     with FakeTensorMode(allow_non_fake_inputs=True):
         _exchange(method, fake)
