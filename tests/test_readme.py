@@ -103,6 +103,7 @@ def test_results_in_the_readme_are_those_of_the_committed_records(record):
         ("streets-adversarial.json", "streets/adversarial-control"),
         ("camvid-adversarial.json", "camvid-day2dusk/adversarial-control"),
         ("streets-self-training.json", "streets/jitter"),
+        ("streets-hrda.json", "streets/hrda-control"),
         ("streets-eln.json", "streets/control-1_8"),
     ],
 )
@@ -147,6 +148,21 @@ def test_what_the_readme_says_of_self_training_is_in_the_record(recipe, baseline
     gain = sum(gains) / len(gains)
     assert len(gains) >= 3
     assert sentence.format(gain=f"{gain:+.1f}", below=f"{-gain:.1f}") in " ".join(README.split())
+
+
+def test_what_the_readme_says_of_two_scales_is_in_the_record():
+    kept = json.loads((ROOT / "benchmarks" / "results" / "streets-hrda.json").read_text())
+    effects = {(e["recipe"], e["baseline"]): e for e in kept["effects"]}
+    two, masked = effects["streets/hrda", "streets/hrda-control"], effects["streets/mic-hrda", "streets/hrda"]
+    said = " ".join(README.split())
+    assert f"Two scales help on every seed, {two['mean']:+.1f}" in said
+    assert min(two["differences"]) > 0
+    wins, pairs = sum(d > 0 for d in masked["differences"]), len(masked["differences"])
+    assert f"MIC lies {-masked['mean']:.1f} below HRDA, and above it on {wins} of {pairs} seeds" in said
+    names = ("streets/hrda", "streets/hrda-control")
+    two, one = (min(r["seconds"] for r in kept["runs"] if r["recipe"] == name) / 60 for name in names)
+    assert f"a run {two:.0f} minutes beside another at the least, the control {one:.0f})" in said
+    assert 3.5 < two / one < 4.5
 
 
 def test_what_the_readme_says_of_eln_is_in_the_record():
