@@ -34,6 +34,8 @@ class Classification(Method):
 
     title: ClassVar[str] = "classification"
     untrained = ("network.decoder.",)
+    #: data set that a message names
+    example: ClassVar[str] = "streets/things"
 
     def __init__(
         self, network: SegmentationNetwork, optimizer: Optimizer, num_classes: int, stream: str = "labelled"
@@ -61,7 +63,7 @@ class Classification(Method):
             DataError: the batch has no ``target`` (B,) of whole numbers.
         """
         batch = batches[self.streams[0]]
-        target = target_of(batch, self.streams[0])
+        target = target_of(batch, self.streams[0], self.example)
         self.runtime.zero_grad(self.optimizer)
         with self.runtime.autocast():
             logits = self.predict(batch["image"])
@@ -76,7 +78,7 @@ class Classification(Method):
         return logits
 
 
-def target_of(batch: Batch, stream: str, example: str = "streets/things") -> Tensor:
+def target_of(batch: Batch, stream: str, example: str) -> Tensor:
     """The one class of each picture of ``batch``, int64 (B,).
 
     Raises:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from udalib.core.errors import ConfigError
 from udalib.engine.evaluation.inference import Predict
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics import ConfusionMatrix, classification_scores
@@ -43,12 +42,7 @@ class ClassificationEvaluator(LabelledSet):
         rank, world_size = (fabric.global_rank, fabric.world_size) if fabric is not None else (0, 1)
         matrix = ConfusionMatrix(self.label_space.num_classes, device=device)
         for samples in self.groups(range(rank, len(self.dataset), world_size)):
-            logits = predict(self.images(samples, device))
-            if logits.shape != (len(samples), self.label_space.num_classes):
-                raise ConfigError(
-                    f"the model predicts {tuple(logits.shape)} for {len(samples)} pictures; a classifier of "
-                    f"{self.label_space.name} gives {self.label_space.num_classes} logits for each."
-                )
+            logits = self.logits(predict, samples, device)
             matrix.update(logits.argmax(1), torch.stack([s["target"] for s in samples]).to(device))
         if fabric is not None and world_size > 1:
             matrix.counts = torch.as_tensor(fabric.all_reduce(matrix.counts, reduce_op="sum"))

@@ -14,6 +14,7 @@ from udalib.core.errors import ConfigError, DataError
 from udalib.core.types import Batch, Sample
 from udalib.data.labels import LabelSpace
 from udalib.data.stream import MapDataset, Transform
+from udalib.engine.evaluation.inference import Predict
 
 
 class LabelledSet:
@@ -85,6 +86,20 @@ class LabelledSet:
             group.append(sample)
         if group:
             yield group
+
+    def logits(self, predict: Predict, samples: Sequence[Sample], device: torch.device | str) -> Tensor:
+        """What ``predict`` says of whole pictures, one number a class: (B, C).
+
+        Raises:
+            ConfigError: it says something else.
+        """
+        logits, wanted = predict(self.images(samples, device)), (len(samples), self.label_space.num_classes)
+        if logits.shape != wanted:
+            raise ConfigError(
+                f"the model predicts {tuple(logits.shape)} for {len(samples)} pictures; a classifier of "
+                f"{self.label_space.name} gives {wanted[1]} logits for each."
+            )
+        return logits
 
     def _sizes(self, sample: Sample) -> tuple[torch.Size, torch.Size]:
         return sample["image"].shape, sample[self.answer].shape

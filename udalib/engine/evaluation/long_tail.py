@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from udalib.core.errors import ConfigError, DataError
+from udalib.core.errors import DataError
 from udalib.engine.evaluation.inference import Predict
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics.long_tail import long_tail_scores, shot_groups
@@ -42,12 +42,7 @@ class LongTailEvaluator(LabelledSet):
         groups = self._groups()
         counts = torch.zeros(2, count, dtype=torch.int64, device=device)
         for samples in self.groups(range(rank, len(self.dataset), world_size)):
-            logits = predict(self.images(samples, device))
-            if logits.shape != (len(samples), count):
-                raise ConfigError(
-                    f"the model predicts {tuple(logits.shape)} for {len(samples)} pictures; a classifier of "
-                    f"{self.label_space.name} gives {count} logits for each."
-                )
+            logits = self.logits(predict, samples, device)
             target = torch.stack([s["target"] for s in samples]).to(device)
             right = logits.argmax(1) == target
             counts[0] += torch.bincount(target[right], minlength=count)

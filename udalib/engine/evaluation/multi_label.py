@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from udalib.core.errors import ConfigError
 from udalib.engine.evaluation.inference import Predict
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics import multi_label_scores
@@ -46,12 +45,7 @@ class MultiLabelEvaluator(LabelledSet):
         table = torch.zeros(3, len(self.dataset), count, dtype=torch.float64, device=device)
         done, sized = 0, True
         for samples in self.groups(mine):
-            logits = predict(self.images(samples, device))
-            if logits.shape != (len(samples), count):
-                raise ConfigError(
-                    f"the model predicts {tuple(logits.shape)} for {len(samples)} pictures; multi-label recognition of "
-                    f"{self.label_space.name} gives {count} logits for each."
-                )
+            logits = self.logits(predict, samples, device)
             rows = list(mine[done : done + len(samples)])
             table[0, rows] = logits.double().sigmoid()
             table[1, rows] = torch.stack([s["classes"] for s in samples]).to(table)
