@@ -27,6 +27,7 @@ def reproduce(
     executor: Literal["local", "ray"] = "local",
     ray: Annotated[RayOptions, arg(name="")] = RayOptions(),  # noqa: B008  # frozen
     out: Path | None = None,
+    store: str = "",
     format: str = "table",
     write: Path | None = None,
 ) -> int:
@@ -45,6 +46,8 @@ def reproduce(
         executor: local processes, or a Ray cluster, whose machines must all see the folder of the runs.
         ray: which cluster, and what a run asks it for.
         out: folder of the run folders; default $UDALIB_RUNS, else runs.
+        store: address of one of Papermill's stores (s3://, gs://, abs://, adl://, hdfs://, http://, a folder) that gets
+            a copy of every executed notebook; its client comes with papermill[s3] and so on.
         format: table or markdown.
         write: file to write the report to, besides printing it.
     """
@@ -57,7 +60,9 @@ def reproduce(
     tasks = driving.plan(shown, seeds or chosen.seeds, preset, tuple(set), device=device, out=out)
     cluster = ray if executor == "ray" else None
     try:
-        done = driving.reproduce(tasks, jobs=jobs, out=out, told=partial(print, flush=True), cluster=cluster)
+        done = driving.reproduce(
+            tasks, jobs=jobs, out=out, told=partial(print, flush=True), cluster=cluster, store=store
+        )
     except KeyboardInterrupt:
         print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,11 @@ def is_driven(task: Task) -> bool:
     return is_finished(task) and (task.folder / f"{DONE}.ipynb").is_file()
 
 
-def drive(task: Task, notebook: Path) -> Outcome:
-    """Execute ``notebook`` with the parameters of ``task`` and leave it in the run folder."""
+def drive(task: Task, notebook: Path, store: str = "") -> Outcome:
+    """Execute ``notebook`` with the parameters of ``task`` and leave it in the run folder, and a copy in ``store``.
+
+    A copy that cannot be stored is a problem of the outcome: the run has finished, and the same again stores it.
+    """
     import nbformat
 
     given = nbformat.read(notebook, as_version=4)
@@ -56,6 +60,8 @@ def drive(task: Task, notebook: Path) -> Outcome:
         source = Path(place) / f"{DONE}.ipynb"
         nbformat.write(given, source)
         outcome = execute(source, Path(place) / "out", parameters(task), CELL_LIMIT_S)
+        if outcome.ok and store:
+            outcome = replace(outcome, problems=put(Path(place) / "out" / source.name, stored_at(store, task)))
         task.folder.mkdir(parents=True, exist_ok=True)
         name = DONE if outcome.ok else FAILED
         for written in (Path(place) / "out").iterdir():
@@ -64,6 +70,23 @@ def drive(task: Task, notebook: Path) -> Outcome:
         for old in task.folder.glob(f"{FAILED}.*"):
             old.unlink()
     return outcome
+
+
+def stored_at(store: str, task: Task) -> str:
+    """Where in ``store`` the notebook of a run lies: like its run folder."""
+    return f"{store.rstrip('/')}/{task.recipe.name}/{task.recipe.preset}/seed{task.recipe.train.seed}.ipynb"
+
+
+def put(notebook: Path, address: str) -> tuple[str, ...]:
+    """Write ``notebook`` to an ``address`` of one of Papermill's stores; what went wrong, if anything did."""
+    from papermill.iorw import papermill_io
+
+    try:
+        papermill_io.write(notebook.read_text(encoding="utf-8"), address)
+    except Exception as error:  # a store fails in its client's own ways
+        what = f"{type(error).__name__}: {error}".strip()
+        return (f"could not store the notebook at {address} ({what}); the run has finished, repeat the command.",)
+    return ()
 
 
 def parameters(task: Task) -> dict[str, Any]:
@@ -112,6 +135,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder of the run folders; default $UDALIB_RUNS or runs")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--notebook", type=Path, help=f"default notebooks/{REPRODUCTION} of the checkout")
+    parser.add_argument("--store", default="", help="address that gets a copy of the notebook, for example s3://...")
     return parser.parse_args(arguments)
 
 
@@ -125,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         notebook = options.notebook or find_reproduction()
         with _interrupts_reach_the_kernel() as stopped:
-            outcome = drive(task, notebook)
+            outcome = drive(task, notebook, options.store)
     except UdalibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -57,6 +57,7 @@ def reproduce(
     out: Path | None = None,
     told: Callable[[str], None] = lambda _: None,
     cluster: RayOptions | None = None,
+    store: str = "",
 ) -> Reproduction:
     """Run what is missing of ``tasks`` (see :func:`plan`) and report all of it.
 
@@ -66,6 +67,7 @@ def reproduce(
         out: folder of the run folders; one sweep at a time works in it.
         told: gets a line when a run ends.
         cluster: a Ray cluster that does the work, instead of processes here; its resources bound the runs at a time.
+        store: address that gets a copy of every executed notebook, see :func:`udalib.notebooks.drive.put`.
 
     Raises:
         ConfigError: another sweep works in the same folder, or a package is missing.
@@ -87,7 +89,8 @@ def reproduce(
         failed.update(unusable)
         before = sum(task not in missing and task.title not in failed for task in work)
         told(f"{len(work)} runs in {len(tasks)} rows, {before} done before, {len(missing)} to do")
-        _work_off(missing, notebook, jobs, done, cluster)
+        extra = ["--notebook", str(notebook), *(["--store", store] if store else [])]
+        _work_off(missing, extra, jobs, done, cluster)
     folders = [task.folder for task in work if task.title not in failed and is_finished(task)]
     return Reproduction(summarise(read_entries(folders)), failed)
 
@@ -99,11 +102,11 @@ def remaining(work: Sequence[Task]) -> tuple[list[Task], dict[str, str]]:
     return [task for task in every if task.title not in unusable and not is_driven(task)], unusable
 
 
-def _work_off(tasks: Sequence[Task], notebook: Path, jobs: int, done: Done, cluster: RayOptions | None) -> None:
-    """Drive every task through ``notebook``, by processes here or on a cluster."""
+def _work_off(tasks: Sequence[Task], extra: list[str], jobs: int, done: Done, cluster: RayOptions | None) -> None:
+    """Drive every task with ``extra`` arguments, by processes here or on a cluster."""
 
     def words(task: Task) -> list[str]:
-        return ["udalib.notebooks.drive", *task.arguments, "--notebook", str(notebook)]
+        return ["udalib.notebooks.drive", *task.arguments, *extra]
 
     with terminated_like_interrupted():
         if cluster is not None:
