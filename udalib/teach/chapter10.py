@@ -17,7 +17,7 @@ def _alike(got: Any, want: Tensor) -> bool:
     return got.shape == want.shape and bool(torch.allclose(got.double(), want.double(), atol=1e-5))
 
 
-@exercise("10.1", "write reading(feature, items): weights (B, K, h, w) of features (B, D, h, w) over unit items (K, D).")
+@exercise("10.1", "write reading(feature, items): weights (B, K, h, w) of features (B, D, h, w) over items (K, D).")
 def _reading(answer: Any) -> str:
     require_function(answer)
     random = torch.Generator().manual_seed(0)
@@ -55,7 +55,7 @@ def _write(answer: Any) -> str:
     return "a weight of 0.25, a border of a pixel, moves its item as far as a whole street does."
 
 
-@exercise("10.3", "write divergence(items): the mean positive cosine over ordered pairs of different unit items (K, D).")
+@exercise("10.3", "write divergence(items): the mean positive cosine over ordered pairs of different items (K, D).")
 def _divergence(answer: Any) -> str:
     require_function(answer)
     items = F.normalize(torch.randn(5, 3, generator=torch.Generator().manual_seed(2)), dim=1)
@@ -95,7 +95,7 @@ def _first_order(answer: Any) -> str:
     theta, _, grad_in, grad_out, xi = _quadratic()
     inner = grad_in(theta)
     got = answer(theta, grad_in, grad_out, xi)
-    require(not _alike(got, inner + grad_out(theta)), "the outer gradient is taken at theta' = theta - xi grad_in(theta).")
+    require(not _alike(got, inner + grad_out(theta)), "the outer gradient is taken at theta - xi grad_in(theta).")
     require(not _alike(got, grad_out(theta - xi * inner)), "the inner gradient counts as well: they ADD up.")
     require(not _alike(got, inner + grad_out(theta + xi * inner)), "the inner step goes DOWN: theta - xi * gradient.")
     require(_alike(got, inner + grad_out(theta - xi * inner)), "grad_in(theta) + grad_out(theta - xi grad_in(theta)).")

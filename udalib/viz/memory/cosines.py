@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch.nn.functional as F
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from udalib.core.errors import ConfigError, DataError
@@ -35,7 +36,7 @@ def cosines_figure(memories: Mapping[str, Tensor], space: LabelSpace, *, title: 
     return figure
 
 
-def draw_cosines(axes: Axes, items: Tensor, space: LabelSpace, *, names: bool = True) -> object:
+def draw_cosines(axes: Axes, items: Tensor, space: LabelSpace, *, names: bool = True) -> AxesImage:
     """The matrix on ``axes``; an item that was never written has a row of zeros. Returns the image for a scale."""
     unit = F.normalize(items.detach().float().cpu(), dim=1)
     shown = axes.imshow((unit @ unit.T).numpy(), cmap="cividis", vmin=0, vmax=1)

@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from udalib.core.errors import ConfigError
-from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
-from udalib.viz.pictures.labels import to_hwc
+from udalib.viz.pictures.labels import present_ids, to_hwc
 from udalib.viz.theme import Picture, bar_style, new_figure, show_image, tidy
 
 
@@ -36,7 +35,7 @@ class Recall(NamedTuple):
             ConfigError: a temperature that is not positive.
         """
         if temperature <= 0:
-            raise ConfigError(f"the temperature is {temperature}; it must be positive (1 is what the network reads at).")
+            raise ConfigError(f"the temperature is {temperature}; it must be positive (the network's is 1).")
         return (self.scores / temperature).softmax(0)
 
     def small_label(self) -> Tensor:
@@ -58,14 +57,12 @@ def reading_figure(
     figure, (picture, heat, bars) = new_figure(12.6, 3.0, 1, 3)
     show_image(picture, to_hwc(recall.image), title or "image")
     height, across = recall.label.shape
-    shown = heat.imshow(
-        chosen.numpy(), cmap="cividis", vmin=0, vmax=float(chosen.max()), extent=(0, across, height, 0)
-    )
+    shown = heat.imshow(chosen.numpy(), cmap="cividis", vmin=0, vmax=float(chosen.max()), extent=(0, across, height, 0))
     heat.set(xticks=[], yticks=[])
     heat.set_title(f"weight of item '{space.names[item]}'", fontsize=10)
     figure.colorbar(shown, ax=heat, shrink=0.7)
     label = recall.small_label().cpu()
-    found = {c: float(chosen[label == c].mean()) for c in label.unique().tolist() if c != IGNORE_INDEX}
+    found = {c: float(chosen[label == c].mean()) for c in present_ids(label, space)}
     for place, (c, value) in enumerate(found.items()):
         bars.barh(place, value, **bar_style(1 if c == item else 0))
     bars.set_yticks(range(len(found)), [space.names[c] for c in found], fontsize=7)

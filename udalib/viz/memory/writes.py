@@ -54,7 +54,7 @@ def writes_figure(
     tidy(axes, grid="y")
     shown = draw_cosines(matrix, replay_writes(start, sums, momentum)[-1], space)
     matrix.set_title("cosines between items at the end", fontsize=10)
-    figure.colorbar(shown, ax=matrix, shrink=0.75)  # type: ignore[arg-type]
+    figure.colorbar(shown, ax=matrix, shrink=0.75)
     return figure
 
 
