@@ -200,6 +200,28 @@ subjects = {name: Subject(network, network) for name, network in networks.items(
 found = gather(subjects, sets, ("encoder.1", "decoder"), space, Sampling(per_class=20, cell=8))
 explorer = FeatureExplorer(make_atlas(found, Tsne(perplexity=8, iterations=250)))
 """,
+    "reading weights": STREETS
+    + """
+maps = [torch.nn.functional.avg_pool2d(sample["image"] / 255, 8) for sample in samples]
+scores = [torch.stack([(m * k).sum(0).sin() for k in range(1, 20)]) for m in maps]
+parts = zip(("day", "another day"), samples, scores)
+explorer = ReadingExplorer({name: Recall(s["image"], s["label"].long(), found) for name, s, found in parts}, space)
+""",
+    "write momentum": STREETS
+    + """
+from udalib.ops.memory import ClassSums
+random = torch.Generator().manual_seed(0)
+weight = torch.ones(19)
+sums = [ClassSums(torch.rand(19, 8, generator=random), weight) for _ in range(6)]
+explorer = MomentumExplorer(torch.nn.functional.normalize(torch.rand(19, 8, generator=random)), sums, space)
+""",
+    "exchanged items": STREETS
+    + """
+items = torch.nn.functional.normalize(torch.rand(19, 3, generator=torch.Generator().manual_seed(0)))
+def predict(images, memory):
+    return 20 * torch.einsum("bchw,kc->bkhw", torch.nn.functional.avg_pool2d(images, 4), memory)
+explorer = ExchangeExplorer(predict, {"day": samples[0], "another day": samples[1]}, items, space)
+""",
     "seeds": STREETS + "explorer = SeedsExplorer()",
     "label files": STREETS
     + """

@@ -338,6 +338,28 @@ def own_split(names, k):
     return [name for name in names if name not in scored], scored
 
 
+def reading(feature, items, unit=True, weigh=lambda scores: scores.softmax(1)):
+    feature = F.normalize(feature, dim=1) if unit else feature
+    return weigh(torch.einsum("bdhw,kd->bkhw", feature, items))
+
+
+def write(items, total, weight, m, unit=True):
+    mean = total / torch.where(weight > 0, weight, 1.0)[:, None]
+    moved = torch.where(weight[:, None] > 0, m * items + (1 - m) * mean, items)
+    return F.normalize(moved, dim=1) if unit else moved
+
+
+def divergence(items, part=lambda cosines: cosines.clamp(min=0), diagonal=False):
+    cosines = part(items @ items.T)
+    count = len(items)
+    return (cosines.sum() - (0 if diagonal else cosines.diagonal().sum())) / (count * (count - 1))
+
+
+def second_order(theta, grad_in, hessian, grad_out, xi):
+    outer = grad_out(theta - xi * grad_in(theta))
+    return grad_in(theta) + outer - xi * hessian @ outer
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -392,6 +414,11 @@ RIGHT = {
     "08.3": a_distance,
     "08.4": purity,
     "08.5": within,
+    "10.1": reading,
+    "10.2": write,
+    "10.3": divergence,
+    "10.4": lambda theta, inner, outer, xi: inner(theta) + outer(theta - xi * inner(theta)),
+    "10.5": second_order,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -627,6 +654,30 @@ WRONG = [
     ("09.5", lambda n, s, r: plan_cost(n, s, r)[:1], "two numbers"),
     ("09.5", lambda n, s, r: plan_cost(n, s, r, always=True), "the middle is empty"),
     ("09.5", lambda n, s, r: (n, 2 * s + 1 + r), "8 layers, start 1, 3 loops"),
+    ("10.1", lambda f, m: reading(f, m, unit=False), "length 1 first"),
+    ("10.1", lambda f, m: reading(f, m).flatten(2), "here .2, 6, 3, 4"),
+    ("10.1", lambda f, m: reading(f, m, weigh=lambda s: s), "those are the scores"),
+    ("10.1", lambda f, m: reading(f, m, weigh=lambda s: s.flatten(2).softmax(2).view_as(s)), "over the ITEMS"),
+    ("10.1", lambda f, m: reading(f, m, weigh=lambda s: (s / 0.1).softmax(1)), "should be the soft-max"),
+    ("10.2", lambda i, t, w, m: F.normalize(m * i + (1 - m) * t / w[:, None], dim=1), "its item is kept, not 0 / 0"),
+    ("10.2", lambda i, t, w, m: write(i, t, w, 1 - m), "share of the OLD item"),
+    ("10.2", lambda i, t, w, m: write(i, t, w, m, unit=False), "at the end"),
+    ("10.2", lambda i, t, w, m: F.normalize(m * i + (1 - m) * t, dim=1), "the class MEAN"),
+    ("10.2", lambda i, t, w, m: i, "for the classes that were seen"),
+    ("10.3", lambda m: divergence(m, diagonal=True), "leave the diagonal out"),
+    ("10.3", lambda m: divergence(m) * 4 / 5, "not by K K"),
+    ("10.3", lambda m: divergence(m, part=lambda c: c), "counts as 0."),
+    ("10.3", lambda m: divergence(m, part=torch.abs), "not by its size"),
+    ("10.3", lambda m: divergence(m) * 20, "not the sum"),
+    ("10.3", lambda m: 0.0, "the divergence should be"),
+    ("10.4", lambda x, a, b, xi: a(x) + b(x), "is taken at theta"),
+    ("10.4", lambda x, a, b, xi: b(x - xi * a(x)), "they ADD up"),
+    ("10.4", lambda x, a, b, xi: a(x) + b(x + xi * a(x)), "goes DOWN"),
+    ("10.4", lambda x, a, b, xi: a(x), "grad_out.theta - xi grad_in"),
+    ("10.5", lambda x, a, h, b, xi: a(x) + b(x - xi * a(x)), "that is the first order"),
+    ("10.5", lambda x, a, h, b, xi: second_order(x, a, -h, b, xi), "mind the sign"),
+    ("10.5", lambda x, a, h, b, xi: second_order(x, a, h / xi, b, xi), "xi belongs to"),
+    ("10.5", lambda x, a, h, b, xi: b(x), "1 - xi H_in"),
     ("08.1", lambda s, t, n, least: takes(s, t, n, 0), "leave them out"),
     ("08.1", lambda s, t, n, least: takes(s, t, n, least, enough=lambda a, b: a > b), "exactly the minimum"),
     ("08.1", lambda s, t, n, least: takes(s, t, 10**6, least), "the most that a class may give"),
