@@ -14,7 +14,7 @@ from udalib.teach.check import exercise, require, require_function
 
 @exercise(
     "11.1",
-    "write quad(source, target, cut_s, mask_s, cut_t, mask_t): the two learned images, T to (S to S) and T to (S to T).",
+    "write quad(source, target, cut_s, mask_s, cut_t, mask_t): the two learned images, T to (S to S) first.",
 )
 def _quad(answer: Any) -> str:
     require_function(answer)

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from udalib.analysis.crossings import ORIGINS
 from udalib.core.errors import unknown_name
 from udalib.data.labels import LabelSpace
 from udalib.ops.clips import Clip
@@ -18,8 +17,10 @@ from udalib.viz.theme import Picture, new_figure, show_image
 
 VIEWS = ("images", "labels", "origin")
 SHADES = (0.85, 0.55, 0.85, 0.55)
-"""Grey of each origin; the earlier samples are hatched besides."""
+"""Grey of each of :data:`udalib.analysis.crossings.ORIGINS`; the earlier samples are hatched besides."""
 PATTERNS = ("", "", "///", "xx")
+SHORT = ("S", "T", "S'", "T'")
+"""What is written in each; longer names would be cut off in regions at the border."""
 
 
 def paths_figure(pair: QuadPair, space: LabelSpace, *, view: str = "images", title: str = "") -> Picture:
@@ -60,10 +61,10 @@ def paths_figure(pair: QuadPair, space: LabelSpace, *, view: str = "images", tit
 
 
 def origin_picture(axes: Axes, origin: Tensor, title: str = "") -> None:
-    """Grey by domain, hatched where an earlier sample was pasted, the origin written where it is."""
+    """Grey by domain, hatched where an earlier sample was pasted (S', T'), the origin written where it is."""
     shades = np.asarray(SHADES)[origin.numpy()]
     show_image(axes, shades, title, cmap="gray", vmin=0, vmax=1)
-    for number, name in enumerate(ORIGINS):
+    for number, name in enumerate(SHORT):
         if PATTERNS[number]:
             hatch(axes, origin == number, PATTERNS[number])
         write_inside(axes, origin == number, name)
@@ -92,7 +93,7 @@ def _template(axes: Axes, template: Template, space: LabelSpace, view: str, titl
 
 def _learned(axes: Axes, clip: Clip, origin: Tensor, space: LabelSpace, view: str, title: str) -> None:
     if view == "origin":
-        origin_picture(axes, origin[0], title)
+        origin_picture(axes, origin[0], f"{title} (': earlier)")
         return
     _clip(axes, clip, space, view, title)
     if view == "images":
