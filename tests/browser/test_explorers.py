@@ -88,6 +88,11 @@ explorer = EntropyExplorer({"sharp": sharp, "dull": dull}, samples)
 sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
 explorer = MixingExplorer(sources, samples, space)
 """,
+    "four paths": STREETS
+    + """
+sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
+explorer = QuadMixExplorer(sources, samples, space)
+""",
     "rare classes": """
 from udalib.viz.daformer.rare_class_explorer import Collection, RareClassExplorer
 from udalib.world import Streets

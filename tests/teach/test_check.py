@@ -360,6 +360,24 @@ def second_order(theta, grad_in, hessian, grad_out, xi):
     return grad_in(theta) + outer - xi * hessian @ outer
 
 
+def quad(source, target, cut_s, mask_s, cut_t, mask_t):
+    return [torch.where(mask_t, cut_t, torch.where(mask_s, cut_s, x)) for x in (source, target)]
+
+
+def quad_source_wins(source, target, cut_s, mask_s, cut_t, mask_t):
+    return quad(source, target, cut_t, mask_t, cut_s, mask_s)
+
+
+def quad_weights(mask_s, mask_t, w_t, w_earlier):
+    one = torch.ones_like(w_t)
+    return [torch.where(mask_t, w_earlier, x) for x in (one, torch.where(mask_s, one, w_t))]
+
+
+def mixed_features(x, other, mask, share):
+    small = F.interpolate(mask[:, None].float(), x.shape[-2:], mode="nearest")
+    return x + share * small * (other - x)
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -419,6 +437,10 @@ RIGHT = {
     "10.3": divergence,
     "10.4": lambda theta, inner, outer, xi: inner(theta) + outer(theta - xi * inner(theta)),
     "10.5": second_order,
+    "11.1": quad,
+    "11.2": lambda present, taken: [i for i in present if i != 255 and i not in taken],
+    "11.3": quad_weights,
+    "11.4": mixed_features,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -705,6 +727,26 @@ WRONG = [
     ("08.5", mean_within, "not the mean of three"),
     ("08.5", lambda x, y, r: -within(x, y, r), "inside recipes should be"),
     ("08.5", lambda x, y, r: within(x, y, np.array([*"aaabbbbcc"])), "in another order"),
+    ("11.1", lambda *given: quad(*given)[0], "two images"),
+    ("11.1", lambda *given: quad(*given)[::-1], "SOURCE comes first"),
+    ("11.1", quad_source_wins, "target template wins"),
+    ("11.1", lambda s, t, a, m, b, n: [torch.where(n, b, s), torch.where(n, b, t)], "holds the source template"),
+    ("11.1", lambda s, t, a, m, b, n: [quad(s, t, a, m, b, n)[0], torch.where(m, a, t)], "same two templates"),
+    ("11.1", lambda *given: [x[0] for x in quad(*given)], "keep their shape"),
+    ("11.2", lambda present, taken: [i for i in present if i not in taken], "nobody labelled"),
+    ("11.2", lambda present, taken: [i for i in present if i != 255], "by their IDS"),
+    ("11.2", lambda present, taken: [i for i in present if i < 2], "0 and 2; got"),
+    ("11.2", lambda present, taken: [i for i in present if i not in (*taken, 1, 255)], "2 is not meant"),
+    ("11.2", lambda present, taken: [i for i in present if i not in (*taken, 255)] or present, "nothing may be left"),
+    ("11.3", lambda *given: quad_weights(*given)[0], "two maps"),
+    ("11.3", lambda s, t, w, e: quad_weights(s, t, w, w), "the mixed source"),
+    ("11.3", lambda s, t, w, e: [quad_weights(s, t, w, e)[0], quad_weights(s, t, w, w)[1]], "iteration it was CUT"),
+    ("11.3", lambda s, t, w, e: [quad_weights(s, t, w, e)[0]] * 2, "else 1 under mask_s"),
+    ("11.4", lambda x, other, mask, share: x, "published slip"),
+    ("11.4", lambda x, other, mask, share: x + share * (other - x), "outside the mask"),
+    ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, 1 - share), "OTHER image"),
+    ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, share / 2), "inside the mask"),
+    ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, share)[0], "keep their shape"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),
