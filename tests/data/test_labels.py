@@ -18,7 +18,8 @@ SPACES = {"cityscapes19": 19, "cityscapes16": 16, "cityscapes13": 13, "cityscape
 SPACES |= {"cityscapes_things": 10, "viper15": 15, "synthia12": 12}
 PICTURES = {"coco80": 80, "coco128_frequent": 10, "voc20": 20, "cifar10": 10, "cifar100": 100, "flowers102": 102}
 PICTURES |= {"imagenet1000": 1000, "inaturalist2018": 8142}
-"""Spaces of whole pictures, between which there are no maps."""
+PICTURES |= {"visdrone10": 10, "tinyperson1": 1, "bccd3": 3}
+"""Spaces of whole pictures and of boxes, between which there are no maps."""
 
 
 @pytest.mark.parametrize(("name", "classes"), [*SPACES.items(), *PICTURES.items()])

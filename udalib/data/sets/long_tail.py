@@ -9,7 +9,6 @@ import io
 import json
 import os
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -137,11 +136,25 @@ def cifar10_lt(split: str = "train", root: Root = None) -> SmallPictures:
     counts = np.bincount(_archive(folder, facts, "train")["label"]).tolist()
     archive = _archive(folder, facts, split)
     offsets, joined = archive["offset"], archive["jpeg"]
-    files = [joined[a:b].tobytes() for a, b in pairwise(offsets)]
     classes = archive["label"].astype(np.int64)
+    order = interleaved(classes)
+    files, classes = [joined[offsets[i] : offsets[i + 1]].tobytes() for i in order], classes[order]
     pictures = SmallPictures(f"cifar10_lt-{split}", files, classes, facts.label_space, counts, folder)
     pictures.shots = (1000, 100)
     return pictures
+
+
+def interleaved(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order in which the classes take turns, so that the first pictures show all of them.
+
+    >>> interleaved(np.array([0, 0, 0, 1, 1, 2])).tolist()
+    [0, 3, 5, 1, 4, 2]
+    """
+    turn = np.empty_like(classes)
+    for c in np.unique(classes):
+        turn[classes == c] = np.arange(np.count_nonzero(classes == c))
+    order: NDArray[np.int64] = np.lexsort((classes, turn))
+    return order
 
 
 def _archive(folder: Path, facts: Manifest, split: str) -> dict[str, NDArray[np.uint8]]:
