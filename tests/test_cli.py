@@ -110,7 +110,7 @@ def test_a_repeated_set_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["predict", "no/checkpoint", "no.png"], "there is no image or folder no.png"),
         (["predict", "no/checkpoint"], "no image was given"),
         (["predict", "no/checkpoint", ".", "--alpha", "3"], "alpha 3.0 within 0 and 1"),
-        (["pretrain", "street-things"], "unknown pretraining 'street-things'. Did you mean: streets-things?"),
+        (["pretrain", "street-things"], "unknown pretraining 'street-things'. Did you mean: streets-things"),
         (["data", "check"], "`udalib data check` needs the name of a data set"),
         (["data", "check", "camwid"], "unknown data set 'camwid'. Did you mean: camvid"),
         (["data", "stats", "camvid", "--split", "train", "val"], "class statistics are of one split"),

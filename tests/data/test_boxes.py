@@ -108,7 +108,8 @@ def test_layouts_of_visdrone_s_text_and_of_bccd(tmp_path):
         Image.fromarray(np.zeros((40, 60, 3), dtype=np.uint8)).save(picture)
     (drone / "annotations/a.txt").write_text("2,3,10,5,1,4,0,0\n")
     assert create_dataset("visdrone", "val", tmp_path)[0]["box_labels"].tolist() == [3]
-    names = {"images": {"b": {"size": [60, 40], "boxes": [["Platelets", 2, 3, 12, 8]]}}, "split": {"val": ["b"]}}
+    names = {"classes": ["WBC", "Platelets", "RBC"], "split": {"val": ["b"]}}
+    names["images"] = {"b": {"size": [60, 40], "boxes": [[1, 2, 3, 12, 8]]}}
     (tmp_path / "annotations.json").write_text(json.dumps(names))
     sample = create_dataset("bccd", "val", tmp_path)[0]
     assert sample["boxes"].tolist() == [[2, 3, 12, 8]]

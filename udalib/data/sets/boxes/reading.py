@@ -51,14 +51,15 @@ def coco_items(file: Path, images: Path, names: Mapping[str, str] | None = None)
 
 
 def bccd_items(root: Path, split: str) -> list[BoxItem]:
-    """Items of BCCD's ``annotations.json``."""
+    """Items of BCCD's ``annotations.json``, whose boxes name their class by its place among ``classes``."""
     data = read_json(root / "annotations.json")
     if split not in data["split"]:
         raise DataError(f"BCCD has no split {split!r}; it has {', '.join(data['split'])}.")
     items = []
     for name in data["split"][split]:
         boxes = tuple(
-            Box((float(a), float(b), float(c), float(d)), kind) for kind, a, b, c, d in data["images"][name]["boxes"]
+            Box((float(a), float(b), float(c), float(d)), data["classes"][kind])
+            for kind, a, b, c, d in data["images"][name]["boxes"]
         )
         items.append(BoxItem(name, root / "images" / f"{name}.jpg", boxes))
     return items
