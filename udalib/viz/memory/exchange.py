@@ -21,7 +21,7 @@ Exchange = Literal["exchange", "overwrite", "remove", "remove all"]
 def exchanged_items(items: Tensor, kind: str, item: int, other: int) -> Tensor:
     """A copy of ``items`` (K, D), changed.
 
-    "exchange" lets ``item`` and ``other`` change places, "overwrite" puts ``other`` in the place of ``item`` as well,
+    "exchange" lets ``item`` and ``other`` change places (reading is a sum over the items, so no prediction moves), "overwrite" puts ``other`` in the place of ``item`` as well,
     "remove" makes ``item`` zero, "remove all" every item (nothing is read then but the pixel itself).
 
     Raises:
