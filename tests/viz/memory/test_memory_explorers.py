@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from udalib.core.errors import ConfigError
 from udalib.data.labels import label_space
+from udalib.models.memory import ClassMemory
 from udalib.ops.memory import ClassSums
-from udalib.viz.memory import ExchangeExplorer, MomentumExplorer, ReadingExplorer, Recall
+from udalib.viz.memory import EXCHANGES, ExchangeExplorer, MomentumExplorer, ReadingExplorer, Recall
 
 SPACE = label_space("cityscapes19")
 WRITTEN = (0, 2, 10)
@@ -75,7 +76,16 @@ def test_the_contact_sheet_has_a_panel_a_change():
 
 def test_the_title_says_who_was_changed():
     assert exchange().draw(kind="remove", item="sky")._suptitle.get_text() == "day: remove 'sky'"
-    assert exchange().draw(item="road", other="sky")._suptitle.get_text() == "day: exchange 'road' with 'sky'"
+    assert exchange().draw(item="road", other="sky")._suptitle.get_text() == "day: overwrite 'road' with 'sky'"
+
+
+def test_an_exchange_alone_moves_nothing_since_reading_is_a_sum_over_the_items():
+    torch.manual_seed(0)
+    memory, feature = ClassMemory(19, 3).eval(), torch.rand(1, 3, 4, 8)
+    explorer = ExchangeExplorer(lambda _, found: memory.read(feature, found).fused, {"day": sample(0)}, items(), SPACE)
+    distances = {kind: explorer.draw(kind=kind).axes[3].images[0].get_array().max() for kind in EXCHANGES}
+    assert distances["exchange"] < 1e-6
+    assert min(distances[kind] for kind in EXCHANGES if kind != "exchange") > 1e-5
 
 
 def test_bad_input_is_refused():

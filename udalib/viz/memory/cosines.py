@@ -26,7 +26,7 @@ def cosines_figure(memories: Mapping[str, Tensor], space: LabelSpace, *, title: 
     for name, items in memories.items():
         if items.ndim != 2 or len(items) != space.num_classes:
             raise DataError(f"memory {name!r} must be ({space.num_classes}, D), got shape {tuple(items.shape)}.")
-    figure, axes = new_figure(3.7 * len(memories) + 2.0, 4.6, 1, len(memories))
+    figure, axes = new_figure(3.7 * len(memories) + 2.0, 4.6 + 0.4 * bool(title), 1, len(memories))
     for panel, (name, items) in zip(axes, memories.items(), strict=True):
         shown = draw_cosines(panel, items, space, names=panel is axes[0])
         panel.set_title(name, fontsize=10)

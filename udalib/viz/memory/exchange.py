@@ -21,8 +21,9 @@ Exchange = Literal["exchange", "overwrite", "remove", "remove all"]
 def exchanged_items(items: Tensor, kind: str, item: int, other: int) -> Tensor:
     """A copy of ``items`` (K, D), changed.
 
-    "exchange" lets ``item`` and ``other`` change places, "overwrite" puts ``other`` in the place of ``item`` as well,
-    "remove" makes ``item`` zero, "remove all" every item (nothing is read then but the pixel itself).
+    "exchange" lets ``item`` and ``other`` change places, which moves no prediction, since a read is a sum over the
+    items; "overwrite" puts ``other`` in the place of ``item`` as well; "remove" makes ``item`` zero, "remove all" every
+    item (nothing is read then but the pixel itself).
 
     Raises:
         UnknownNameError: another ``kind``.

@@ -58,7 +58,7 @@ class ExchangeExplorer(Explorer):
             )
 
         controls: dict[str, Control] = {
-            "kind": Choice("Change of the memory", EXCHANGES, EXCHANGES[0]),
+            "kind": Choice("Change of the memory", EXCHANGES, "overwrite"),
             "item": Choice("Item", names, names[0]),
             "other": Choice("Other item", names, names[1]),
             "domain": Choice("Image from", tuple(samples), next(iter(samples))),
