@@ -52,7 +52,7 @@ def log_iou_loss(prediction: Tensor, target: Tensor, eps: float = IOU_EPS) -> Te
 
 def one_hot(label: Tensor, num_classes: int) -> Tensor:
     """(N,) of classes, ``num_classes`` for background -> float (N, K); background is a row of zeros."""
-    return F.one_hot(label, num_classes + 1)[:, :num_classes].float()
+    return (label[:, None] == torch.arange(num_classes, device=label.device)).float()
 
 
 def focal_loss(logits: Tensor, label: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:

@@ -69,7 +69,10 @@ class ViewMaker:
     def __call__(self, images: Tensor, draws: Draws) -> Views:
         """Views of float RGB images (B, 3, H, W) in [0, 1]."""
         query, key = (self._cropped(images, draws) for _ in range(2))
-        boxes = [draw_boxes(self.size, self.patch_scale, draws).to(images.device) for _ in range(self.patches)]
+        boxes = [
+            draw_boxes(self.size, self.patch_scale, draws).to(images.device, non_blocking=True)
+            for _ in range(self.patches)
+        ]
         cuts = [crop_resize(query, b, (self.patch_size, self.patch_size)) for b in boxes]
         patches = [full_change(flipped(cut, draws), draws) for cut in cuts]
         shape = (self.patch_size, self.patch_size)
@@ -83,7 +86,7 @@ class ViewMaker:
     def _cropped(self, images: Tensor, draws: Draws) -> Tensor:
         size = (images.shape[-2], images.shape[-1])
         boxes = draw_boxes(size, self.crop_scale, draws)
-        return flipped(crop_resize(images, boxes.to(images.device), self.size), draws)
+        return flipped(crop_resize(images, boxes.to(images.device, non_blocking=True), self.size), draws)
 
 
 def draw_boxes(size: tuple[int, int], scale: tuple[float, float], draws: Draws) -> Tensor:

@@ -11,6 +11,7 @@ Legend: B images, C channels, G groups, N queries, M sources, k neighbours.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -77,7 +78,9 @@ def group_knn(
         ConfigError: fewer than k * dilation sources, or channels that G does not divide.
     """
     _check(queries, sources, k, groups, dilation)
-    with torch.autocast(queries.device.type, enabled=False):
+    kind = queries.device.type
+    mixed = torch.amp.is_autocast_available(kind)  # not on "meta", where shapes alone are asked for
+    with torch.autocast(kind, enabled=False) if mixed else nullcontext():
         x, y = _unit_groups(queries, groups), _unit_groups(sources, groups)
         squares = y.square().sum(-1)[:, :, None]
         rows = max(1, block // (x.shape[0] * groups * y.shape[2]))

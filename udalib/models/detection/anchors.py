@@ -46,7 +46,7 @@ class Anchors:
         x = torch.arange(size[1], device=device, dtype=torch.float32) * stride
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         shift = torch.stack([columns, rows, columns, rows], dim=-1).view(-1, 1, 4)
-        return (shift + self.base(stride).to(device)).view(-1, 4)
+        return (shift + self.base(stride).to(device, non_blocking=True)).view(-1, 4)
 
     def all(self, sizes: Sequence[tuple[int, int]], device: torch.device | str = "cpu") -> list[Tensor]:
         """Those of every level."""
