@@ -14,7 +14,7 @@ from udalib.core.seeding import seeded
 from udalib.methods.base import LocalRuntime
 from udalib.recipes import get_recipe, list_recipes
 from udalib.recipes.build import build_method
-from udalib.recipes.plan import CARDS, Card, fitting, plan_recipe, planning, ways_to_fit
+from udalib.recipes.plan import CARDS, Card, fitting, plan_recipe, ways_to_fit
 from udalib.recipes.plan.meter import Meter, Work
 from udalib.recipes.plan.planning import MIB, Plan
 from udalib.recipes.plan.standin import native_size, stand_in_batches
@@ -218,4 +218,3 @@ def test_wrong_names_are_named(arguments: list[str], message: str, capsys: pytes
 def test_runtime_is_the_local_one_with_real_draws() -> None:
     draws, same = PlanningRuntime("32-true").draws("mix", 3, 2), LocalRuntime().draws("mix", 3, 2)
     assert torch.equal(draws.uniform(), same.uniform())
-    assert planning.MIB == 2**20

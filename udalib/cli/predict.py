@@ -42,11 +42,7 @@ def predict(
         frame_labels: write a label PNG of each frame of a video as well.
         device: auto, cpu, cuda, cuda:N or mps.
     """
-    sizes = [side for pair in (size, tile) if pair is not None for side in pair]
-    if batch_size < 1 or not 0 <= alpha <= 1 or min(sizes, default=1) < 1:
-        raise ConfigError(
-            f"batch_size {batch_size}, size {size} and tile {tile} must be positive, alpha {alpha} within 0 and 1."
-        )
+    _check(size, tile, batch_size, alpha)
     if not images:
         raise ConfigError("no image was given; name files or folders after the checkpoint.")
     files = find_images(images, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
@@ -57,18 +53,20 @@ def predict(
     targets = {path: out / name for (path, _), name in zip(files, names, strict=True)}
     pictures = [file for file in files if not is_video(file)]
     broken = predict_pictures(predictor, pictures, targets, batch_size, alpha)
-    for path, _ in filter(is_video, files):
-        try:
-            frames = write_video(
-                path, predictor, targets[path], batch_size=batch_size, alpha=alpha, frame_labels=frame_labels
-            )
-            print(f"{path}: {frames} frames, {targets[path]}_overlay.mp4")
-        except DataError as error:
-            broken += 1
-            print(f"skipped: {error}", file=sys.stderr)
+    videos = [path for path, _ in filter(is_video, files)]
+    broken += predict_videos(predictor, videos, targets, batch_size, alpha, frame_labels)
     kind = "images" if len(pictures) == len(files) else "images and videos" if pictures else "videos"
     print(f"{len(files) - broken} of {len(files)} {kind} predicted with {predictor.weights}, written to {out}")
     return 1 if broken else 0
+
+
+def _check(size: tuple[int, int] | None, tile: tuple[int, int] | None, batch_size: int, alpha: float) -> None:
+    """Refuse numbers that make no sense."""
+    sizes = [side for pair in (size, tile) if pair is not None for side in pair]
+    if batch_size < 1 or not 0 <= alpha <= 1 or min(sizes, default=1) < 1:
+        raise ConfigError(
+            f"batch_size {batch_size}, size {size} and tile {tile} must be positive, alpha {alpha} within 0 and 1."
+        )
 
 
 def is_video(file: tuple[Path, Path]) -> bool:
@@ -88,6 +86,27 @@ def predict_pictures(
             print(f"skipped: {prediction.error}", file=sys.stderr)
         else:
             write_pictures(prediction, predictor, targets[prediction.path], alpha)
+    return broken
+
+
+def predict_videos(
+    predictor: Predictor,
+    files: Sequence[Path],
+    targets: dict[Path, Path],
+    batch_size: int,
+    alpha: float,
+    frame_labels: bool,
+) -> int:
+    """Predict videos into ``targets``, and return how many could not be read."""
+    broken = 0
+    for path in files:
+        target = targets[path]
+        try:
+            frames = write_video(path, predictor, target, batch_size=batch_size, alpha=alpha, frame_labels=frame_labels)
+            print(f"{path}: {frames} frames, {target}_overlay.mp4")
+        except DataError as error:
+            broken += 1
+            print(f"skipped: {error}", file=sys.stderr)
     return broken
 
 

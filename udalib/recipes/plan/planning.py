@@ -56,7 +56,7 @@ class Plan:
 def plan_recipe(recipe: Recipe) -> Plan:
     """Plan an iteration of ``recipe`` in which everything runs: the last one.
 
-    Takes seconds to a minute on one CPU core, whatever the size, and no data: images of the published size stand in.
+    Needs no data: images of the published size stand in. What it takes grows with the operations, not with the size.
 
     Raises:
         ConfigError: the recipe cannot run, its batches cannot be cut into ``train.accumulate`` parts, or its step asks
