@@ -46,6 +46,18 @@ def test_equals_a_naive_count(pairs, classes):
     assert np.array_equal(confusion_matrix(*split(pairs), classes).numpy(), naive(pairs, classes))
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 5, 254, 255])), max_size=40), st.integers(1, 5)
+)
+def test_bytes_equal_a_naive_count(pairs, classes):
+    pred, label = (x.to(torch.uint8) for x in split(pairs))
+    assert np.array_equal(confusion_matrix(pred, label, classes).numpy(), naive(pairs, classes))
+    assert torch.equal(
+        confusion_matrix(pred, label, classes, 1), confusion_matrix(pred.long(), label.long(), classes, 1)
+    )
+
+
 def test_equals_torchmetrics():
     generator = torch.Generator().manual_seed(0)
     pred = torch.randint(0, 6, (2, 9, 11), generator=generator)

@@ -18,7 +18,10 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 from udalib.core.errors import ConfigError, unknown_name
 from udalib.core.types import IGNORE_INDEX
@@ -171,6 +174,18 @@ def custom_space(name: str, names: Sequence[str], colors: Sequence[tuple[int, in
     if not distinct or not 0 < len(names) < IGNORE_INDEX:
         raise ConfigError(f"label space {name!r}: give 1 to 254 distinct class names, and one colour each if any.")
     return LabelSpace(name, tuple(LabelClass(n, c, thing=False) for n, c in zip(names, chosen, strict=True)))
+
+
+def id_counts(label: Tensor) -> list[int]:
+    """How many pixels of a label (H, W) have each id from 0 to 255, at least 256 numbers.
+
+    >>> id_counts(torch.tensor([[3, 3], [0, 255]]))[:5]
+    [1, 0, 0, 2, 0]
+    """
+    if label.dtype == torch.uint8 and label.device.type == "cpu":
+        return list(Image.fromarray(label.numpy()).histogram())  # ten times as fast as a bincount of the same pixels
+    counts: list[int] = torch.bincount(label.reshape(-1).long(), minlength=IGNORE_INDEX + 1).tolist()
+    return counts
 
 
 def lookup_table(

@@ -23,7 +23,7 @@ from udalib.models.eln import ErrorLocalizationNetwork
 from udalib.models.eln_host import RATES, SegProjDecoder
 from udalib.models.network import SegmentationNetwork
 from udalib.models.norm import batch_statistics
-from udalib.ops import resize
+from udalib.ops import class_map, resize
 from udalib.ops.error_localization import (
     accepted_pixels,
     correct_pixels,
@@ -239,12 +239,12 @@ class ELN(Judged):
 
     def pseudo_label(self, images: Tensor, logits: Tensor) -> Tensor:
         """The teacher's classes where the verdict rounds to "right" (sheet, 3.4)."""
-        return filtered_labels(logits.argmax(1), accepted_pixels(self.verdict(images, logits)))
+        return filtered_labels(class_map(logits), accepted_pixels(self.verdict(images, logits)))
 
     @torch.no_grad()
     def judge(self, images: Tensor) -> Judgement:
         """The student's classes for images (B, 3, H, W) in [0, 1], in eval mode, rejected as pseudo labels would be."""
         logits, size = self.network(images), images.shape[-2:]
-        label = resize(logits, size, self.network.align_corners).argmax(1)
+        label = class_map(resize(logits, size, self.network.align_corners))
         verdict = resize(self.verdict_in_batch(images, logits), size, align_corners=True).float()
         return Judgement(label, 1 - verdict[:, 0].sigmoid(), ~accepted_pixels(verdict))

@@ -18,7 +18,7 @@ from udalib.methods.eln import Judged
 from udalib.methods.registry import METHODS
 from udalib.methods.semi_supervised import SemiSupervised
 from udalib.models.network import SegmentationNetwork
-from udalib.ops import pseudo_labels, resize
+from udalib.ops import class_map, pseudo_labels, resize
 from udalib.ops.error_localization import filtered_labels
 
 
@@ -81,7 +81,7 @@ class SimpleErrorCorrection(Judged):
 
     def pseudo_label(self, images: Tensor, logits: Tensor) -> Tensor:
         """The corrected classes."""
-        return self.verdict(images, logits).argmax(1)
+        return class_map(self.verdict(images, logits))
 
     @torch.no_grad()
     def judge(self, images: Tensor) -> Judgement:
@@ -90,6 +90,6 @@ class SimpleErrorCorrection(Judged):
         The error probability is one minus the probability that the judge gives the student's class.
         """
         logits, size = self.network(images), images.shape[-2:]
-        label = resize(logits, size, self.network.align_corners).argmax(1)
+        label = class_map(resize(logits, size, self.network.align_corners))
         corrected = resize(self.verdict_in_batch(images, logits), size, align_corners=True).float().softmax(1)
-        return Judgement(label, 1 - corrected.gather(1, label[:, None])[:, 0], corrected.argmax(1) != label)
+        return Judgement(label, 1 - corrected.gather(1, label[:, None])[:, 0], class_map(corrected) != label)

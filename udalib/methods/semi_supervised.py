@@ -20,7 +20,7 @@ from udalib.methods.shared.labelled import Labelled
 from udalib.methods.shared.teacher import Teacher
 from udalib.models.network import SegmentationNetwork
 from udalib.models.norm import batch_norms, freeze_affine
-from udalib.ops import cross_entropy, resize, update_teacher
+from udalib.ops import class_map, cross_entropy, resize, update_teacher
 from udalib.ops.contrastive import Corner, draw_windows, pixel_contrast
 from udalib.ops.views import PhotometricView
 
@@ -200,7 +200,7 @@ class SemiSupervised(Method):
 
         A hook; here every pixel keeps the teacher's class.
         """
-        return logits.argmax(1)
+        return class_map(logits)
 
     def contrast(self, teacher: Seen, student: Seen, label: Tensor, view: str, iteration: int) -> Tensor:
         """Pixel contrastive loss of one view, in windows of its own."""

@@ -8,7 +8,7 @@ from udalib.ops.losses import batch_accuracy, cross_entropy
 from udalib.ops.masking import block_grid, block_mask, mask_images
 from udalib.ops.mixing import choose_half, class_mask, cow_mask, cut_mask, mix, present_classes
 from udalib.ops.photometric import blur, jitter
-from udalib.ops.pseudo_labels import PseudoLabels, confident_fraction, ignore_rows, pseudo_labels
+from udalib.ops.pseudo_labels import PseudoLabels, class_map, confident_fraction, ignore_rows, pseudo_labels
 from udalib.ops.resize import resize
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "block_mask",
     "blur",
     "choose_half",
+    "class_map",
     "class_mask",
     "class_ratio_loss",
     "confident_fraction",

@@ -128,7 +128,7 @@ def one_hot(label: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
 def class_pair_sums(anchors: Tensor, others: Tensor, member: Tensor, temperature: float, chunk: int) -> Tensor:
     """Sum of exp(cos / tau) over the anchors of class c and the others of class k, (C, C).
 
-    The similarities of a block are forgotten and computed again in the backward pass.
+    Of several blocks, the similarities are forgotten and computed again in the backward pass.
 
     Args:
         anchors: unit vectors (N, D).
@@ -143,6 +143,8 @@ def class_pair_sums(anchors: Tensor, others: Tensor, member: Tensor, temperature
             similarity = torch.exp(rows @ others.T / temperature)
             return of.T @ (similarity @ member)
 
+    if len(anchors) <= chunk:  # one block: nothing is saved by computing it again
+        return block(anchors, member)
     blocks = zip(torch.split(anchors, chunk), torch.split(member, chunk), strict=True)
     parts = [checkpoint(block, rows, of, use_reentrant=False, preserve_rng_state=False) for rows, of in blocks]
     return torch.stack(parts).sum(0)

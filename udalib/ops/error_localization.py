@@ -13,6 +13,7 @@ from torch import Tensor
 
 from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX
+from udalib.ops.pseudo_labels import class_map
 from udalib.ops.resize import resize
 
 
@@ -50,7 +51,7 @@ def correct_pixels(logits: Tensor, label: Tensor) -> Tensor:
 
     A void pixel (255) is never correct.
     """
-    return resize(logits, label.shape[-2:], align_corners=True).argmax(1) == label
+    return class_map(resize(logits, label.shape[-2:], align_corners=True)) == label
 
 
 def localization_loss(verdict: Tensor, correct: Tensor, label: Tensor, *, void_is_wrong: bool = False) -> Tensor:

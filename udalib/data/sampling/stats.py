@@ -18,6 +18,7 @@ from udalib.core.errors import DataError
 from udalib.core.files import write_json
 from udalib.core.seeding import derive_seed
 from udalib.core.types import IGNORE_INDEX
+from udalib.data.labels import id_counts
 from udalib.data.loading import load_in_order
 from udalib.data.stream import MapDataset
 
@@ -76,8 +77,7 @@ def class_counts(label: Tensor) -> dict[int, int]:
     >>> class_counts(torch.tensor([[3, 3], [0, 255]]))
     {0: 1, 3: 2}
     """
-    counts = torch.bincount(label.reshape(-1).long(), minlength=IGNORE_INDEX + 1)[:IGNORE_INDEX].tolist()
-    return {i: n for i, n in enumerate(counts) if n}
+    return {i: n for i, n in enumerate(id_counts(label)[:IGNORE_INDEX]) if n}
 
 
 def compute_class_statistics(

@@ -107,6 +107,8 @@ def crop(batch: Batch, top: int, left: int, size: tuple[int, int]) -> Batch:
 
 def crop_each(batch: Batch, tops: Sequence[int], lefts: Sequence[int], size: tuple[int, int]) -> Batch:
     """:func:`crop` with a window of its own for each sample."""
+    if len(tops) == 1:  # one sample in a loader's process: a view, which collation copies
+        return crop(batch, int(tops[0]), int(lefts[0]), size)
     singles = [{k: v[i : i + 1] for k, v in batch.items()} for i in range(len(tops))]
     cut = [crop(s, int(t), int(f), size) for s, t, f in zip(singles, tops, lefts, strict=True)]
     return {k: _joined([c[k] for c in cut]) for k in batch}
@@ -134,19 +136,21 @@ def hflip(batch: Batch, flip: Tensor) -> Batch:
     """Mirror left-right the samples where ``flip``, bool (B,), is true; the u component of flow changes sign."""
     width = size_of(batch)[1]
 
-    def choose(x: Tensor, mirrored: Tensor) -> Tensor:
+    def choose(x: Tensor, mirrored: Callable[[Tensor], Tensor]) -> Tensor:
+        if x.device.type == flip.device.type == "cpu":  # one pass over the samples, half of them untouched
+            return torch.stack([mirrored(one) if f else one for one, f in zip(x, flip.tolist(), strict=True)])
         mask = flip.to(x.device, non_blocking=True).view(-1, *[1] * (x.ndim - 1))
-        return torch.where(mask, mirrored, x)
+        return torch.where(mask, mirrored(x), x)
 
     def mirror_boxes(boxes: list[Tensor]) -> list[Tensor]:
         mirrored = [b * b.new_tensor([-1, 1, -1, 1]) + b.new_tensor([width, 0, width, 0]) for b in boxes]
         return [m[:, [2, 1, 0, 3]] if f else b for b, m, f in zip(boxes, mirrored, flip.tolist(), strict=True)]
 
     def mirror(x: Tensor, _: str = "") -> Tensor:
-        return choose(x, x.flip(-1))
+        return choose(x, lambda y: y.flip(-1))
 
     def mirror_flow(x: Tensor) -> Tensor:
-        return choose(x, x.flip(-1) * x.new_tensor([-1.0, 1.0]).view(2, 1, 1))
+        return choose(x, lambda y: y.flip(-1) * y.new_tensor([-1.0, 1.0]).view(2, 1, 1))
 
     result = _apply(batch, image=mirror, maps=mirror, flow=mirror_flow)
     if "boxes" in batch:

@@ -17,7 +17,7 @@ from torch import Tensor
 from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
 from udalib.core.types import IGNORE_INDEX, Batch
-from udalib.data.labels import mapping
+from udalib.data.labels import id_counts, mapping
 from udalib.data.transforms import geometry
 
 
@@ -211,8 +211,8 @@ def _drawn(draws: Draws, margins: tuple[int, int]) -> tuple[int, int]:
 
 def varied(label: Tensor, max_ratio: float) -> bool:
     """True if ``label`` has two or more valid classes, each with less than ``max_ratio`` of the valid pixels."""
-    counts = torch.bincount(label.reshape(-1).long(), minlength=IGNORE_INDEX + 1)[:IGNORE_INDEX]
-    return int((counts > 0).sum()) > 1 and float(counts.max() / counts.sum()) < max_ratio
+    counts = [n for n in id_counts(label)[:IGNORE_INDEX] if n]
+    return len(counts) > 1 and max(counts) / sum(counts) < max_ratio
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from udalib.engine.evaluation.inference import resize_logits
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics import ConfusionMatrix
 from udalib.metrics.temporal import TemporalConsistency
+from udalib.ops.pseudo_labels import class_map
 from udalib.ops.warp import consistency_mask, inside, resize_flow, warp_labels
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class ClipEvaluator(LabelledSet):
                 f"the model predicts {logits.shape[1]} classes, but {self.label_space.name} has "
                 f"{self.label_space.num_classes}; evaluate in the model's own label space."
             )
-        return resize_logits(logits, (size[0], size[1]), self.align_corners).argmax(1)
+        return class_map(resize_logits(logits, (size[0], size[1]), self.align_corners))
 
 
 def shorter(clip: Batch) -> Batch:

@@ -18,6 +18,7 @@ from udalib.data.transforms.geometry import resize_nearest
 from udalib.engine.evaluation.inference import Inference, Predict, Whole, resize_logits
 from udalib.engine.evaluation.labelled import LabelledSet
 from udalib.metrics import ConfusionMatrix
+from udalib.ops.pseudo_labels import class_map
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -117,10 +118,10 @@ class SegmentationEvaluator(LabelledSet):
             label = label if self.label_size is None else resize_nearest(label, self.label_size)
             images = self.images(samples, device)
             logits = reduce(torch.add, (self._logits(member, images, label.shape[-2:]) for member in members))
-            predicted = logits.argmax(1)
+            predicted = class_map(logits).to(torch.uint8)
             matrix.update(predicted, label)
             if each is not None:
-                for sample, ids in zip(samples, predicted.to("cpu", torch.uint8), strict=True):
+                for sample, ids in zip(samples, predicted.cpu(), strict=True):
                     each(sample, ids)
         if fabric is not None and world_size > 1:
             matrix.counts = torch.as_tensor(fabric.all_reduce(matrix.counts, reduce_op="sum"))

@@ -21,6 +21,7 @@ from udalib.data.sets.reading import read_image
 from udalib.data.transforms.geometry import same_area_size
 from udalib.engine.evaluation.inference import Inference, Sliding, resize_logits
 from udalib.methods import Method
+from udalib.ops.pseudo_labels import class_map
 from udalib.recipes.apply.loading import find_device, load_run
 from udalib.recipes.spec.specs import Recipe
 
@@ -66,7 +67,7 @@ class Predictor:
         labels = []
         for image, one in zip(images, torch.split(logits, 1), strict=True):  # one by one: full-size logits are large
             full = resize_logits(one, (image.shape[-2], image.shape[-1]))
-            labels.append(full.argmax(1)[0].to(torch.uint8).cpu())
+            labels.append(class_map(full)[0].to(torch.uint8).cpu())
         return labels
 
     def _scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
