@@ -11,18 +11,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A message of udalib is printed as one line without a traceback.
     """
+    from udalib.cli.app import run_command
     from udalib.core.errors import UdalibError
 
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        from udalib.cli.app import run_command
+        return run_command(arguments)
     except ModuleNotFoundError as error:
         if error.name != "tyro":
             raise
         print("error: the command line needs the package tyro; install it with `pip install tyro`.", file=sys.stderr)
         return 2
-    try:
-        return run_command(arguments)
     except UdalibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from tyro.extras import subcommand_cli_from_dict
-
-from udalib.cli.adapt import adapt
-from udalib.cli.compare import compare
-from udalib.cli.data import data
-from udalib.cli.doctor import doctor
-from udalib.cli.embed import embed
-from udalib.cli.evaluate import evaluate
-from udalib.cli.export import export
-from udalib.cli.plan import plan
-from udalib.cli.predict import predict
-from udalib.cli.pretrain import pretrain
-from udalib.cli.report import report
-from udalib.cli.reproduce import reproduce
-from udalib.cli.run import list_, run, show
+from udalib.core.errors import unknown_name
 
 Command = Callable[..., int]
 
-COMMANDS: dict[str, Command] = {
-    "list": list_,
-    "show": show,
-    "run": run,
-    "adapt": adapt,
-    "pretrain": pretrain,
-    "reproduce": reproduce,
-    "report": report,
-    "compare": compare,
-    "plan": plan,
-    "predict": predict,
-    "evaluate": evaluate,
-    "export": export,
-    "embed": embed,
-    "data": data,
-    "doctor": doctor,
+#: Module of this package and function of each command. A module is imported when its command is called: with PyTorch
+#: that takes seconds, and an overview needs none of it.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("run", "list_"),
+    "show": ("run", "show"),
+    "run": ("run", "run"),
+    "adapt": ("adapt", "adapt"),
+    "pretrain": ("pretrain", "pretrain"),
+    "reproduce": ("reproduce", "reproduce"),
+    "report": ("report", "report"),
+    "compare": ("compare", "compare"),
+    "plan": ("plan", "plan"),
+    "predict": ("predict", "predict"),
+    "evaluate": ("evaluate", "evaluate"),
+    "export": ("export", "export"),
+    "embed": ("embed", "embed"),
+    "data": ("data", "data"),
+    "doctor": ("doctor", "doctor"),
 }
 
 
@@ -59,27 +50,51 @@ def bench(arguments: Sequence[str]) -> int:
 #: Commands that parse their own arguments.
 FORWARDED: dict[str, Callable[[Sequence[str]], int]] = {"notebooks": notebooks, "bench": bench}
 
-DESCRIPTION = (
-    "Domain adaptation of semantic segmentation: run named experiments, report them, predict and evaluate with them. "
-    "Two more commands take their own arguments: `udalib notebooks --help` runs the notebook series, "
-    "`udalib bench` (in the repository) the benchmarks."
-)
+DESCRIPTION = "Domain adaptation of semantic segmentation: run named experiments, report them, predict and evaluate."
+
+
+def overview() -> str:
+    """What ``udalib --help`` prints: every command with the first line of its docstring, read without importing it."""
+    width = max(map(len, (*COMMANDS, *FORWARDED)))
+    lines = [f"  {name:<{width}}  {summary(name)}" for name in COMMANDS]
+    lines += [f"  {name:<{width}}  {(call.__doc__ or '').splitlines()[0]}" for name, call in FORWARDED.items()]
+    usage = "usage: udalib COMMAND [OPTIONS]      udalib COMMAND --help says what a command takes"
+    return "\n".join([usage, "", DESCRIPTION, "", "commands:", *lines])
+
+
+def summary(name: str) -> str:
+    """First line of the docstring of a command."""
+    module, function = COMMANDS[name]
+    tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    found = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    return (ast.get_docstring(found) or "").splitlines()[0]
+
+
+def command(name: str) -> Command:
+    """The function behind a command."""
+    module, function = COMMANDS[name]
+    found: Command = getattr(importlib.import_module(f"udalib.cli.{module}"), function)
+    return found
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run the command that ``arguments`` name and return its exit code; a wrong argument returns 2."""
-    if arguments and arguments[0] in FORWARDED:
-        return FORWARDED[arguments[0]](arguments[1:])
+    """Run the command that ``arguments`` name and return its exit code; a wrong argument returns 2.
+
+    Raises:
+        UnknownNameError: there is no such command.
+    """
+    name, *rest = arguments or ["--help"]
+    if name in ("-h", "--help"):
+        print(overview())
+        return 0
+    if name in FORWARDED:
+        return FORWARDED[name](rest)
+    if name not in COMMANDS:
+        raise unknown_name("command", name, [*COMMANDS, *FORWARDED])
+    import tyro
+
     try:
-        return int(
-            subcommand_cli_from_dict(
-                COMMANDS,
-                prog="udalib",
-                description=DESCRIPTION,
-                args=joined(arguments or ["--help"]),
-                sort_subcommands=False,
-            )
-        )
+        return int(tyro.cli(command(name), prog=f"udalib {name}", args=joined(rest)))
     except SystemExit as stop:  # --help, or an argument that does not parse: the message is printed
         return stop.code if isinstance(stop.code, int) else 2
 

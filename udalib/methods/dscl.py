@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchvision.ops import roi_align
 
 from udalib.core.errors import ConfigError
+from udalib.core.lazy import LazyModule
 from udalib.core.types import Batch, Logs
 from udalib.methods.base import Method
 from udalib.methods.classification import target_of
@@ -28,6 +28,8 @@ from udalib.models.feature_queue import FeatureQueue
 from udalib.models.network import SegmentationNetwork
 from udalib.ops.contrast_views import ViewMaker, Views
 from udalib.ops.decoupled_contrast import Positives, alpha_of, contrast_loss, patch_distillation
+
+vision = LazyModule("torchvision.ops")
 
 
 class Embedding(nn.Module):
@@ -54,7 +56,7 @@ class Embedding(nn.Module):
         last = last if last.dtype == torch.float64 else last.float()
         number = torch.arange(len(last), device=last.device, dtype=last.dtype)[:, None]
         scale = last.shape[-1] / width
-        pooled = [roi_align(last, torch.cat([number, b.to(last)], 1), (2, 2), scale).mean((2, 3)) for b in boxes]
+        pooled = [vision.roi_align(last, torch.cat([number, b.to(last)], 1), (2, 2), scale).mean((2, 3)) for b in boxes]
         return torch.stack([self.project(p) for p in pooled])
 
 

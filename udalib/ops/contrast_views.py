@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
+from udalib.core.lazy import LazyModule
 from udalib.ops.photometric import blur
 from udalib.ops.views import PhotometricView
+
+tv = LazyModule("torchvision.transforms.v2.functional")
 
 TRIES = 10
 

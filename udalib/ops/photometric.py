@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.v2 import functional as tv
+
+from udalib.core.lazy import LazyModule
+
+tv = LazyModule("torchvision.transforms.v2.functional")
 
 Factors = tuple[float, float, float, float]
 """Factors of brightness, contrast and saturation (1 changes nothing), and a hue shift in turns (0 changes nothing)."""
@@ -37,8 +41,14 @@ def scale_saturation(image: Tensor, factor: float) -> Tensor:
     return value - (value - image) * gain
 
 
-TORCHVISION: Adjustments = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
-DAFORMER: Adjustments = (add_brightness, scale_contrast, scale_saturation, tv.adjust_hue)
+def _adjust(name: str, image: Tensor, factor: float) -> Tensor:
+    adjusted: Tensor = getattr(tv, name)(image, factor)
+    return adjusted
+
+
+NAMES = ("adjust_brightness", "adjust_contrast", "adjust_saturation", "adjust_hue")
+TORCHVISION: Adjustments = tuple(partial(_adjust, name) for name in NAMES)
+DAFORMER: Adjustments = (add_brightness, scale_contrast, scale_saturation, TORCHVISION[3])
 """What DAFormer's jitter does: that of kornia 0.5.8 (daformer sheet, section 6)."""
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
+from udalib.core.lazy import LazyModule
 from udalib.ops.photometric import TORCHVISION, jitter
+
+tv = LazyModule("torchvision.transforms.v2.functional")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_png
 
 from udalib.core.errors import ConfigError, DataError
+from udalib.core.lazy import LazyModule
 from udalib.core.types import IGNORE_INDEX
 from udalib.data.labels import LabelSpace
+
+io = LazyModule("torchvision.io")
 
 DECODERS = ("ids", "first16", "color", "viper", "ids16")
 AGAIN = "Copy or download it again."
@@ -126,7 +128,7 @@ def _first_channel_16(path: Path) -> NDArray[np.uint8]:
     require_file(path, "label")
     try:
         data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-        pixels = decode_png(data, mode=ImageReadMode.UNCHANGED)
+        pixels = io.decode_png(data, mode=io.ImageReadMode.UNCHANGED)
     except RuntimeError as error:
         what = f"this label cannot be decoded as PNG ({str(error).splitlines()[0]})"
         raise FileError("truncated", path, what, AGAIN) from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torchvision.transforms.v2 import functional as tv
-
 from udalib.core.draws import Draws
 from udalib.core.errors import ConfigError
+from udalib.core.lazy import LazyModule
 from udalib.core.types import Batch
 from udalib.data.transforms import geometry
+
+tv = LazyModule("torchvision.transforms.v2.functional")
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as tv
 
+from udalib.core.lazy import LazyModule
 from udalib.core.types import IGNORE_INDEX, Batch
+
+tv = LazyModule("torchvision.transforms.v2.functional")
 
 IMAGES = ("image", "frames")
 MAPS = ("label", "frame_labels", "instances", "depth", "weight", "valid")
@@ -74,7 +75,7 @@ def resize_bilinear(x: Tensor, size: tuple[int, int], antialias: bool = False) -
     """
     if x.dtype == torch.uint8:
         return resize_bilinear(x.float(), size, antialias).add_(0.5).clamp_(0, 255).to(torch.uint8)
-    resized: Tensor = tv.resize(x, list(size), interpolation=InterpolationMode.BILINEAR, antialias=antialias)
+    resized: Tensor = tv.resize(x, list(size), interpolation=tv.InterpolationMode.BILINEAR, antialias=antialias)
     return resized
 
 

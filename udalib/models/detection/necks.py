@@ -9,11 +9,12 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import FeaturePyramidNetwork
-from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
+from udalib.core.lazy import LazyModule
 from udalib.models.cfpt.neck import CFPT
 from udalib.models.detection.registry import NECKS
+
+pyramids = LazyModule("torchvision.ops.feature_pyramid_network")
 
 
 @NECKS.register("none")
@@ -37,9 +38,9 @@ class FPN(nn.Module):
     ) -> None:
         super().__init__()
         top = in_channels[-1] if extra == "input" else out_channels
-        blocks = LastLevelP6P7(top, out_channels)
+        blocks = pyramids.LastLevelP6P7(top, out_channels)
         blocks.use_P5 = extra == "output"
-        self.pyramid = FeaturePyramidNetwork(list(in_channels[1:]), out_channels, blocks)
+        self.pyramid = pyramids.FeaturePyramidNetwork(list(in_channels[1:]), out_channels, blocks)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """C2..C5 to P3..P7."""
@@ -108,7 +109,7 @@ class AFPN(nn.Module):
         self.fusion = nn.ModuleList(
             [nn.ModuleList([AdaptiveFusion(out_channels, n) for _ in range(n)]) for n in stages]
         )
-        self.extra = LastLevelP6P7(out_channels, out_channels)
+        self.extra = pyramids.LastLevelP6P7(out_channels, out_channels)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """C2..C5 to P3..P7."""

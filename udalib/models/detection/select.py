@@ -8,9 +8,11 @@ from typing import TypedDict
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
+from udalib.core.lazy import LazyModule
 from udalib.ops.boxes import clip_boxes
+
+vision = LazyModule("torchvision.ops")
 
 
 class Detections(TypedDict):
@@ -49,5 +51,5 @@ class Selection:
         score = torch.cat([s[i] for s, i in zip(scores, kept, strict=True)])
         cell, label = (score > self.threshold).nonzero(as_tuple=True)
         chosen, value = clip_boxes(every.float(), size)[cell], score[cell, label].float()
-        left = batched_nms(chosen, value, label, self.nms)[: self.per_image]
+        left = vision.batched_nms(chosen, value, label, self.nms)[: self.per_image]
         return {"boxes": chosen[left], "scores": value[left], "labels": label[left]}

@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import timm
 import torch.nn.functional as F
-from timm.layers import Format
 from torch import Tensor, nn
 
 from udalib.core.errors import CheckpointError, ConfigError, unknown_name
+from udalib.core.lazy import LazyModule
 from udalib.models.encoders.timm_weights import PRETRAINED, file_key, read_weights
 from udalib.models.network import IMAGENET, InputStats
 from udalib.models.norm import KeepsStatistics
 from udalib.models.registry import ENCODERS
+
+timm = LazyModule("timm")
 
 SIZE_MULTIPLES = {"hrnet": 32, "dla": 32, "swin_transformer": 4, "swin_transformer_v2": 4}
 """timm families that take only sides of a multiple of this."""
@@ -89,7 +90,7 @@ class TimmEncoder(KeepsStatistics):
         self.strides = tuple(reductions[i] for i in self._keep)
         families = (m for family, m in SIZE_MULTIPLES.items() if timm.models.is_model_in_modules(name, [family]))
         self.size_multiple = size_multiple or next(families, 1)
-        self._channels_last = getattr(self.body, "output_fmt", None) == Format.NHWC
+        self._channels_last = getattr(self.body, "output_fmt", None) == timm.layers.Format.NHWC
         self.stats = stats or (known.stats if known else _timm_stats(self.body))
         if weights is not None:
             self._load(Path(weights))

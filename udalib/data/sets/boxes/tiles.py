@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from udalib.core.errors import ConfigError
+from udalib.core.lazy import LazyModule
 from udalib.core.types import Sample
+
+vision = LazyModule("torchvision.ops")
 
 Tile = tuple[int, int, int, int]
 """top, left, height, width."""
@@ -60,7 +62,7 @@ def merge(
     moved = [f["boxes"] + f["boxes"].new_tensor([x, t, x, t]) for f, (t, x, _, _) in zip(found, places, strict=True)]
     boxes, scores = torch.cat(moved), torch.cat([f["scores"] for f in found])
     labels = torch.cat([f["labels"] for f in found])
-    kept = batched_nms(boxes, scores, labels, nms)[:limit]
+    kept = vision.batched_nms(boxes, scores, labels, nms)[:limit]
     return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
 
 
