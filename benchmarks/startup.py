@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py --out build/benchmarks/startup.json
 
-``import udalib.recipes`` and ``import udalib.models`` are timed with PyTorch loaded before the clock starts. The peer of
-all is ``import torch`` in the same round.
+Imports of udalib are timed with PyTorch loaded before the clock starts. The peer of all is ``import torch`` in the same
+round.
 """
 
 from __future__ import annotations

@@ -31,3 +31,4 @@ self_training, class_onset, eln = map(script, ("self_training", "class_onset", "
 painters, features = map(script, ("painters", "features"))
 pin_memory, quadmix, plan = map(script, ("pin_memory", "quadmix", "plan"))
 classification = script("classification")
+pieces, kernels, data, startup = map(script, ("_pieces", "kernels", "data", "startup"))

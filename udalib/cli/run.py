@@ -12,6 +12,7 @@ from udalib.core.errors import ConfigError, UdalibError, unknown_name
 from udalib.engine.record.reading import read_run
 from udalib.recipes import (
     PRESETS,
+    RECIPES,
     get_recipe,
     list_recipes,
     parameter_paths,
@@ -38,7 +39,7 @@ def list_(pattern: Positional[str] = "*") -> int:
         raise unknown_name("recipe", pattern, list_recipes())
     width = max(map(len, names))
     for name in names:
-        print(f"{name:<{width}}  {get_recipe(name).summary}")
+        print(f"{name:<{width}}  {RECIPES.get(name).summary}")
     print("\nPresets: " + "; ".join(f"{name} ({what})" for name, what in PRESETS.items()))
     return 0
 
