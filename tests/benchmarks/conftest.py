@@ -31,4 +31,5 @@ self_training, class_onset, eln = map(script, ("self_training", "class_onset", "
 painters, features = map(script, ("painters", "features"))
 pin_memory, quadmix, plan = map(script, ("pin_memory", "quadmix", "plan"))
 classification = script("classification")
-pieces, kernels, data, startup = map(script, ("_pieces", "kernels", "data", "startup"))
+kernels, data, startup = map(script, ("kernels", "data", "startup"))
+pieces = pytest.fixture(scope="session", name="pieces")(lambda: load("_pieces"))
