@@ -3,7 +3,10 @@
     python benchmarks/networks.py --out build/benchmarks/networks.json
 
 A network and its peer are warmed up first and then timed in turn, so that a clock or a neighbour that changes in
-between touches both alike; each round gives one ratio. Weights and images are random; the times are those of one batch.
+between touches both alike; each round gives one ratio. Weights and images are random; the times are those of one batch,
+on a CPU of the processor and of one thread unless OMP_NUM_THREADS says otherwise. The peers of transformers and of
+segmentation_models_pytorch are built from configurations where those packages are installed (they are none of ours);
+elsewhere their pairs are named as skipped. They end at the same map as ours: the resizing to the image is left out.
 """
 
 from __future__ import annotations
@@ -12,80 +15,18 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import timm
 import torch
+from _peers import OURS, PAIRS, Pair
+from _rounds import seconds
 from torch import Tensor, nn
-from torchvision.models import segmentation
 
 from udalib.core.files import write_json
 from udalib.engine.record.machine import describe_device, now, versions
 from udalib.methods import count_parameters
-from udalib.models import create_encoder, create_network
-
-OTHER_HEAD = "another head on the same kind of ResNet and output stride"
-
-
-class Read(nn.Module):
-    """``module`` with ``read(module, images)`` as its forward pass, so that all timed outputs are alike."""
-
-    def __init__(self, module: nn.Module, read: Callable[[Any, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.module = module
-        self.read = read
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> one map at the network's stride."""
-        return self.read(self.module, images)
-
-
-def encoder(name: str) -> nn.Module:
-    """Our encoder, read at its coarsest feature."""
-    return Read(create_encoder(name), lambda body, x: body(x)[-1])
-
-
-def timm_encoder(name: str) -> nn.Module:
-    """Timm's own feature extractor, read at its coarsest feature."""
-    return Read(timm.create_model(name, pretrained=False, features_only=True), lambda body, x: body(x)[-1])
-
-
-def torchvision_network(name: str) -> nn.Module:
-    """Torchvision's network, read before the resizing to the image size, which ours leave to the caller too."""
-    network = getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=19)
-    single = name.startswith("deeplab")  # LR-ASPP's classifier reads two features
-    return Read(network, lambda n, x: n.classifier(n.backbone(x)["out"] if single else n.backbone(x)))
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One of ours ("encoder NAME" or a network's name), its peer, and how the two differ beside the code."""
-
-    ours: str
-    peer: str | None = None
-    difference: str = ""
-
-    def build(self, name: str) -> nn.Module:
-        """Build either side by its name here."""
-        kind, _, rest = name.rpartition(" ")
-        builders = {"encoder": encoder, "timm": timm_encoder, "torchvision": torchvision_network}
-        return builders[kind](rest) if kind else create_network(name, num_classes=19)
-
-
-PAIRS = (
-    Pair("encoder resnet50_v1c", "timm resnet50c", "none: the same layers"),
-    Pair("dlv3p-resnet50_v1c_d8", "torchvision deeplabv3_resnet50", f"{OTHER_HEAD}; ours adds a stride-4 feature"),
-    Pair("dlv2red-resnet101_v1c_d8", "torchvision deeplabv3_resnet101", OTHER_HEAD),
-    Pair("adaptsegnet_resnet101", "torchvision deeplabv3_resnet101", OTHER_HEAD),
-    Pair("light_fpn-mobilenetv2", "torchvision lraspp_mobilenet_v3_large", "another encoder and head, like purpose"),
-    Pair("encoder mit_b2", "timm pvt_v2_b2", "the closest relative: other MLP ratios in the first two stages"),
-    Pair("segformer-mit_b2"),
-    Pair("daformer-mit_b5"),
-    Pair("streets"),
-)
 
 
 @dataclass
@@ -97,17 +38,6 @@ class Timed:
     forward: list[float] = field(default_factory=list)
     training: list[float] = field(default_factory=list)
     memory_mib: float | None = None
-
-
-def seconds(call: Callable[[], Any], device: torch.device) -> float:
-    """Wall-clock seconds of ``call`` until the device has finished."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
 
 
 def precision(options: argparse.Namespace, device: torch.device) -> AbstractContextManager[Any]:
@@ -129,11 +59,11 @@ def measure(timed: Timed, images: Tensor, options: argparse.Namespace, *, keep: 
         timed.module.zero_grad(set_to_none=True)
 
     timed.module.eval()
-    forward = seconds(evaluate, images.device)
+    forward = seconds(evaluate, 1, images.device)
     timed.module.train()
     if images.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(images.device)
-    training = seconds(train, images.device)
+    training = seconds(train, 1, images.device)
     if images.device.type == "cuda":
         timed.memory_mib = round(torch.cuda.max_memory_allocated(images.device) / 2**20, 1)
     if keep:
@@ -182,7 +112,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", required=True, help="JSON file to write")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--networks", nargs="+", choices=[p.ours for p in PAIRS], default=[p.ours for p in PAIRS])
+    parser.add_argument("--networks", nargs="+", choices=OURS, default=OURS)
     parser.add_argument("--size", nargs=2, type=int, metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--rounds", type=int, default=5)
@@ -212,23 +142,27 @@ def main(arguments: list[str] | None = None) -> int:
     images = torch.rand(options.batch_size, 3, *options.size).to(device)
     if options.channels_last:
         images = images.contiguous(memory_format=torch.channels_last)
-    records, skipped = [], {}
+    records: list[dict[str, Any]] = []
+    skipped: dict[str, str] = {}
+    absent: dict[str, str] = {}
     for pair in (p for p in PAIRS if p.ours in options.networks):
         if time.monotonic() > deadline:
-            skipped[pair.ours] = "no time left"
+            skipped[pair.name] = "no time left"
             continue
         try:
             records.append(benchmark(pair, images, options))
             print(line(records[-1]), flush=True)
+        except ModuleNotFoundError as error:
+            absent[pair.name] = f"its package {error.name} is not installed"
         except Exception as error:  # too little memory for one network must not lose the others
-            skipped[pair.ours] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    for name, reason in skipped.items():
+            skipped[pair.name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    for name, reason in (absent | skipped).items():
         print(f"{name:<26} skipped: {reason}")
     command = ["python", "benchmarks/networks.py", *(sys.argv[1:] if arguments is None else arguments)]
     settings = {key: value for key, value in vars(options).items() if key != "out"}
     record = {"benchmark": "networks", "created": now(), "command": " ".join(command), "settings": settings}
     record |= {"device": describe_device(device, processes=1), "versions": versions()}
-    write_json(options.out, {**record, "networks": records, "skipped": skipped})
+    write_json(options.out, {**record, "networks": records, "skipped": skipped, "absent": absent})
     print(f"written to {options.out}")
     return 1 if skipped else 0
 
