@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks in turn, each in a process of its own."""
+"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks in turn, each in a process of its own, and make their page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TIMINGS = ("streets", "networks", "training")
+TIMINGS = ("networks", "training", "split", "kernels", "data", "startup", "scaling")
 """What ``make bench`` runs by default, in minutes."""
-APART = ("effect",)
-"""Trains for hours and needs to know what: ``python benchmarks/effect.py SET``."""
+APART = ("effect", "page")
+"""``effect`` trains for hours and needs to know what; ``page`` measures nothing and is made after the others."""
 
 
 def names() -> list[str]:
@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = [sys.executable, str(HERE / f"{name}.py"), "--out", str(chosen.out / f"{name}.json")]
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
+    page = [sys.executable, str(HERE / "page.py"), "--records", str(chosen.out), "--out", str(chosen.out / "speed")]
+    failed += ["page"] if subprocess.run(page, check=False).returncode else []
     print(f"records in {chosen.out}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return int(bool(failed))
 
