@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks in turn, each in a process of its own, and make their page."""
+"""``python -m benchmarks [NAME ...] [--out FOLDER]``: run benchmarks, each in its own process, and make their page."""
 
 from __future__ import annotations
 
