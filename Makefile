@@ -21,7 +21,7 @@ HERE := $(CURDIR)
 LAB_ENV := $(FAST) HF_HUB_OFFLINE=1 UDALIB_DATA=$${UDALIB_DATA:-$(HERE)/data} UDALIB_WEIGHTS=$${UDALIB_WEIGHTS:-$(HERE)/data/weights} \
   UDALIB_CACHE=$${UDALIB_CACHE:-$(HERE)/data/cache} UDALIB_RUNS=$${UDALIB_RUNS:-$(HERE)/runs}
 
-.PHONY: setup run test lab lint format types bench lock clean help
+.PHONY: setup run test lab book lint format types bench lock clean help
 
 setup: $(STAMP) ## create or update .venv from requirements.lock (uv when on PATH, else pip)
 
@@ -47,6 +47,10 @@ test: setup lint ## lint, type-check and run the whole test suite
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(LAB_ENV) $(BIN)/jupyter lab notebooks
+
+book: setup ## build the site from the executed series (which is run first if build/notebooks has none)
+	@ls build/notebooks/*.ipynb >/dev/null 2>&1 || $(RUN_ENV) $(BIN)/python -m udalib.notebooks --preset $(PRESET)
+	@$(RUN_ENV) $(BIN)/python -m udalib.notebooks.book
 
 lint: setup ## ruff (lint and format, notebooks too) and mypy --strict
 	@$(BIN)/ruff check --quiet $(SOURCES)

@@ -59,7 +59,7 @@ class Draws:
         return self._each(lambda g: torch.randn((), generator=g))
 
     def noise(self, *shape: int) -> Tensor:
-        """float32 (B, *shape), uniform in [0, 1)."""
+        """float32 ``(B, *shape)``, uniform in [0, 1)."""
         if not self.generators:
             return torch.empty(0, *shape)
         return torch.stack([torch.rand(shape, generator=g) for g in self.generators])

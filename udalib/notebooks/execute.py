@@ -86,13 +86,20 @@ def to_html(notebook: Any, title: str) -> str:
 
     page = notebook.copy()
     page["metadata"] = {k: v for k, v in notebook["metadata"].items() if k != "widgets"} | {"title": title}
-    page["cells"] = [part for cell in notebook["cells"] for part in _folded(_without_widgets(cell))]
+    page["cells"] = [part for cell in notebook["cells"] for part in static_cells(cell)]
     # The code of a solution stands in its fold, so its cell shows the outputs only.
     exporter = nbconvert.HTMLExporter(
         config={"TagRemovePreprocessor": {"remove_input_tags": {"solution"}, "enabled": True}}
     )
     html, _ = exporter.from_notebook_node(page)
     return REMOTE_SCRIPT.sub("", str(html))
+
+
+def static_cells(cell: Any) -> list[Any]:
+    """What a page without a kernel shows of a cell: notes in place of live widgets, code of solutions in a fold before
+    the cell, whose own input is then to be left out.
+    """
+    return _folded(_without_widgets(cell))
 
 
 def _without_widgets(cell: Any) -> Any:
