@@ -1,4 +1,4 @@
-"""The book: what a chapter shows and hides, the gallery, hand-outs; and the built site, its links, pictures and words."""
+"""The book: what a chapter shows and hides, the gallery, hand-outs; the built site, its links and pictures."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from udalib.core.files import write_text
 from udalib.notebooks.execute import static_cells
 from udalib.notebooks.runner import find_notebooks
 
-PACKAGES = ("data", "world", "models", "ops", "methods", "engine")
+PACKAGES: tuple[str, ...] = ("data", "world", "models", "ops", "methods", "engine")
 PACKAGES += ("metrics", "recipes", "analysis", "viz", "teach", "notebooks")
 """Packages with a page each, in the order of the house."""
 SHEET = re.compile(r"\.contact_sheet\(")
