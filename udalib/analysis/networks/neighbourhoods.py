@@ -106,8 +106,8 @@ def patch_hearing(
 def expected_distinct(size: int, *, k: int, groups: int, sources: int) -> float:
     """Different neighbours of a node on average, if its groups agree on the object and on nothing else.
 
-    Each group takes k of the ``size`` sources of the object, or all of them and the rest from the background, by its own
-    chance. A source that a group takes with probability p is heard with 1 - (1 - p)^G.
+    Each group takes k of the ``size`` sources of the object, or all of them and the rest from the
+    background, by a chance of its own. A source that a group takes with probability p is heard with 1 - (1 - p)^G.
 
     >>> [round(expected_distinct(n, k=4, groups=2, sources=100), 2) for n in (1, 4, 8, 64)]
     [6.91, 4.0, 6.0, 7.75]

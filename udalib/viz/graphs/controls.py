@@ -41,12 +41,12 @@ def pictured(samples: Sequence[Mapping[str, Any]], stages: Sequence[StageNodes])
 
 
 def shared_controls(given: Pictured) -> dict[str, Control]:
-    """Picture, stage, neighbours, groups, dilation, positions; as the network has them where they can be.
+    """Picture, stage, neighbours, groups, dilation, positions.
 
-    The dilation opens at 1 and the stage at the finest, whatever the network has.
+    K opens as the network has it, if the sources of all stages are enough for that at the largest dilation.
     """
     first, fewest = given.stages[0], min(each.sources[0, 0].numel() for each in given.stages)
-    most = min(MOST_NEIGHBOURS, fewest)
+    most = max(1, min(MOST_NEIGHBOURS, fewest // MOST_DILATION))
     widths = [each.patches.shape[1] for each in given.stages]
     groups = tuple(g for g in GROUPS if not any(width % g for width in widths))
     return {
@@ -54,6 +54,6 @@ def shared_controls(given: Pictured) -> dict[str, Control]:
         "stage": Slider("Stage (1 is the finest)", 1, len(given.stages), 1, 1),
         "k": Slider("K: neighbours a group", 1, most, 1, min(first.k, most)),
         "groups": Stops("G: groups of channels", groups, groups[min(1, len(groups) - 1)]),
-        "dilation": Slider("Dilation", 1, max(1, min(MOST_DILATION, fewest // most)), 1, 1),
+        "dilation": Slider("Dilation", 1, min(MOST_DILATION, fewest // most), 1, 1),
         "positions": Toggle("Positions count (patches only)", True),
     }

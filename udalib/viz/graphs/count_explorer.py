@@ -1,4 +1,4 @@
-"""The explorer of distinct neighbours: how many different sources each patch hears, as K, G and dilation are changed."""
+"""The explorer of distinct neighbours: how many sources each patch hears as K, G and dilation change."""
 
 from __future__ import annotations
 

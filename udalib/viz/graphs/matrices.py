@@ -35,7 +35,7 @@ def label_matrices(
         if matrix.shape != (len(names), len(names)):
             raise DataError(f"matrix {name!r} must be {(len(names),) * 2}, got shape {matrix.shape}.")
     side = 0.36 * len(names) + 1.5
-    figure, axes = new_figure((side + 0.6) * len(values), side, 1, len(values))
+    figure, axes = new_figure((side - 0.2) * len(values), side, 1, len(values))
     short = shorten(names, 10)
     for panel, (name, matrix) in zip(axes, values.items(), strict=True):
         shown = panel.imshow(matrix, cmap="cividis")

@@ -68,7 +68,7 @@ class NeighbourExplorer(Explorer):
 
         controls: dict[str, Control] = {
             "who": Choice("Who asks", (PATCH, *names), PATCH),
-            "row": Slider("Row of the patch", 0, rows - 1, 1, rows // 2),
+            "row": Slider("Row of the patch", 0, rows - 1, 1, 5 * rows // 8),
             "column": Slider("Column of the patch", 0, columns - 1, 1, columns // 2),
         }
         super().__init__("Whom does a node hear?", figure, {**controls, **shared_controls(given)}, sheet_columns=1)
