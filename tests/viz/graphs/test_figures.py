@@ -14,7 +14,7 @@ from udalib.viz.graphs import (
     neighbours_figure,
     sizes_figure,
 )
-from udalib.viz.graphs.cells import cell_box
+from udalib.viz.graphs.cells import FORMS, cell_box
 
 SPACE = label_space("cityscapes19")
 IMAGE = torch.rand(3, 16, 32, generator=torch.Generator().manual_seed(0))
@@ -41,7 +41,9 @@ def test_what_is_heard_is_said_in_words():
 def test_a_panel_a_group_with_its_neighbours_outlined(groups, panels):
     figure = neighbours_figure(neighbourhood(groups), "a patch", "cosine")
     shown = figure.axes[:panels]
-    assert [axes.get_title() for axes in shown[1 : groups + 1]] == [f"group {g + 1}" for g in range(groups)]
+    assert [axes.get_title() for axes in shown[1 : groups + 1]] == [
+        f"group {g + 1} ({FORMS[g]})" for g in range(groups)
+    ]
     assert [len(axes.patches) for axes in shown[1 : groups + 1]] == [2 * 3] * groups
     assert len(shown[0].collections) == groups
     markers = {tuple(map(tuple, marks.get_paths()[0].vertices.round(3).tolist())) for marks in shown[0].collections}

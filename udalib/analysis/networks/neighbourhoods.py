@@ -87,7 +87,7 @@ def label_hearing(nodes: StageNodes, labels: Tensor, ids: Sequence[int], *, k: i
 def patch_hearing(
     nodes: StageNodes, labels: Tensor, num_classes: int, *, k: int, groups: int, positions: bool = True
 ) -> Heard:
-    """What patches hear; a patch is of the class that most of its pixels have.
+    """What patches hear at the network's dilation; a patch is of the class that most of its pixels have.
 
     Args:
         nodes: of the stage, for B images.
@@ -100,7 +100,7 @@ def patch_hearing(
     own = class_shares(labels, _grid(nodes.patches), num_classes).flatten(2).argmax(1)
     shows = class_shares(labels, _grid(nodes.sources), num_classes).flatten(2) >= SHOWS
     wanted = shows.gather(1, own[:, :, None].expand(-1, -1, shows.shape[2]))
-    return heard(nodes.patch_neighbours(k, groups, positions=positions), wanted)
+    return heard(nodes.patch_neighbours(k, groups, dilation=nodes.dilation, positions=positions), wanted)
 
 
 def expected_distinct(size: int, *, k: int, groups: int, sources: int) -> float:

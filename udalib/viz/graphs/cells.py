@@ -11,6 +11,8 @@ from udalib.viz.theme import COLORS, MARKERS
 
 OFFSETS = ((-0.22, -0.22), (0.22, 0.22), (0.22, -0.22), (-0.22, 0.22))
 """Where in a cell each group has its mark, in parts of the cell."""
+FORMS = ("circles", "squares", "triangles", "diamonds")
+"""The first of the theme's markers in words."""
 
 
 def cell_box(cell: int, grid: tuple[int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -36,4 +38,4 @@ def mark_groups(axes: Axes, chosen: Sequence[Sequence[int]], grid: tuple[int, in
         x = [left + (0.5 + across) * wide for left, _, wide, _ in boxes]
         y = [top + (0.5 + down) * high for _, top, _, high in boxes]
         style = {"marker": MARKERS[group % len(MARKERS)], "color": COLORS[group % len(COLORS)]}
-        axes.scatter(x, y, s=46, edgecolors="white", linewidths=0.9, zorder=3, label=f"group {group + 1}", **style)
+        axes.scatter(x, y, s=46, edgecolors="white", linewidths=0.9, zorder=3, **style)

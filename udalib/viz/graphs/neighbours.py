@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from udalib.viz.graphs.cells import mark_groups, outline_cells
+from udalib.viz.graphs.cells import FORMS, mark_groups, outline_cells
 from udalib.viz.pictures.labels import to_hwc
 from udalib.viz.theme import Picture, new_figure, show_image
 
@@ -59,11 +59,10 @@ def neighbours_figure(view: Neighbourhood, title: str = "", what: str = "cosine"
     grid = (view.nearness.shape[1], view.nearness.shape[2])
     show_image(axes[0], image, "who is heard")
     mark_groups(axes[0], view.neighbours.tolist(), grid, size)
-    axes[0].legend(loc="upper right", fontsize=7, framealpha=0.85)
     low, high = float(view.nearness.min()), float(view.nearness.max())
     for group, panel in enumerate(axes[1 : groups + 1]):
         options = {"cmap": "cividis", "vmin": low, "vmax": high, "extent": (-0.5, across - 0.5, height - 0.5, -0.5)}
-        show_image(panel, view.nearness[group].numpy(), f"group {group + 1}", **options)
+        show_image(panel, view.nearness[group].numpy(), f"group {group + 1} ({FORMS[group]})", **options)
         outline_cells(panel, view.neighbours[group].tolist(), grid, size)
     for panel in axes[: groups + 1]:
         _cross(panel, view.place)
