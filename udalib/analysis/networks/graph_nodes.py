@@ -38,6 +38,16 @@ class StageNodes(NamedTuple):
     k: int
     dilation: int
 
+    def picture(self, index: int) -> StageNodes:
+        """The nodes of one of the images, B = 1."""
+        part = slice(index, index + 1)
+        return self._replace(
+            patches=self.patches[part],
+            sources=self.sources[part],
+            features=self.features[part],
+            labels=None if self.labels is None else self.labels[part],
+        )
+
     def patch_neighbours(self, k: int, groups: int, *, dilation: int = 1, positions: bool = True) -> Tensor:
         """Neighbours of every patch among the sources, int64 (B, G, h w, k)."""
         x, y = self.patches.flatten(2), self.sources.flatten(2)
@@ -70,10 +80,10 @@ def stage_nodes(network: GKGNet, images: Tensor) -> list[StageNodes]:
     encoder = network.encoder
     assert isinstance(encoder, ViG)
     asked = [graph for graph in graphs if isinstance(graph, LabelGraph)]
-    labels = [_label_nodes(graph, given[graph][0]) for graph in asked[: len(features)]] or [None] * len(features)
+    labels: list[Tensor | None] = [_label_nodes(graph, given[graph][0]) for graph in asked[: len(features)]]
     return [
         _nodes(graph, given[graph][0], feature, label)
-        for graph, feature, label in zip(_last_graphs(encoder), features, labels, strict=True)
+        for graph, feature, label in zip(_last_graphs(encoder), features, labels or [None] * len(features), strict=True)
     ]
 
 
@@ -82,7 +92,7 @@ def _nodes(graph: PatchGraph, x: Tensor, feature: Tensor, labels: Tensor | None)
     flat = graph.sources(patches)
     p, q = (side // graph.reduction for side in patches.shape[-2:])
     table = graph.positions(patches[0, 0].numel(), flat.shape[2])
-    return StageNodes(patches, flat.unflatten(2, (p, q)), table, feature, labels, graph.k, graph.dilation)
+    return StageNodes(patches, torch.unflatten(flat, 2, (p, q)), table, feature, labels, graph.k, graph.dilation)
 
 
 def _label_nodes(graph: LabelGraph, labels: Tensor) -> Tensor:

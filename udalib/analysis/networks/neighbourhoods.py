@@ -6,7 +6,7 @@ Legend: B images, G groups, N nodes that ask, M sources, k neighbours a group, K
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,8 @@ SHOWS = 0.2
 """Share of a cell's pixels from which on the cell shows a class."""
 
 
-class Heard(NamedTuple):
+@dataclass(frozen=True)
+class Heard:
     """Neighbourhoods, one entry a node that asks.
 
     Attributes:

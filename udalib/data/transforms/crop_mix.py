@@ -65,6 +65,7 @@ class CropMixup:
         return mix_views(views, shares, orders).round().clamp(0, 255).to(torch.uint8)
 
     def _crop(self, image: Tensor, scale: tuple[float, float], draws: Draws) -> Tensor:
-        x1, y1, x2, y2 = (int(v) for v in draw_boxes(tuple(image.shape[-2:]), scale, draws)[0])
+        x1, y1, x2, y2 = (int(v) for v in draw_boxes((image.shape[-2], image.shape[-1]), scale, draws)[0])
         bilinear = {"interpolation": InterpolationMode.BILINEAR, "antialias": True}
-        return tv.resized_crop(image, y1, x1, y2 - y1, x2 - x1, list(self.size), **bilinear).float()
+        view: Tensor = tv.resized_crop(image, y1, x1, y2 - y1, x2 - x1, list(self.size), **bilinear)
+        return view.float()

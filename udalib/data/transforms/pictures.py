@@ -55,7 +55,8 @@ class RandomErasing:
     def _noise(self, draws: Draws, size: tuple[int, int]) -> Tensor:
         uniform = draws.noise(3, *size)[0].clamp(1e-6, 1 - 1e-6)
         mean, std = (torch.tensor(each).view(3, 1, 1) / 255 for each in (self.mean, self.std))
-        return (mean + std * torch.special.ndtri(uniform)).clamp(0, 1)
+        noise: Tensor = mean + std * torch.special.ndtri(uniform)
+        return noise.clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -37,5 +37,5 @@ def mark_groups(axes: Axes, chosen: Sequence[Sequence[int]], grid: tuple[int, in
         across, down = OFFSETS[group % len(OFFSETS)]
         x = [left + (0.5 + across) * wide for left, _, wide, _ in boxes]
         y = [top + (0.5 + down) * high for _, top, _, high in boxes]
-        style = {"marker": MARKERS[group % len(MARKERS)], "color": COLORS[group % len(COLORS)]}
-        axes.scatter(x, y, s=46, edgecolors="white", linewidths=0.9, zorder=3, **style)
+        form, color = MARKERS[group % len(MARKERS)], COLORS[group % len(COLORS)]
+        axes.scatter(x, y, s=46, marker=form, color=color, edgecolors="white", linewidths=0.9, zorder=3)

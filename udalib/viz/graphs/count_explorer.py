@@ -34,9 +34,8 @@ class CountExplorer(Explorer):
         given = pictured(samples, stages)
 
         def figure(index: int, stage: int, k: int, groups: int, **state: Any) -> Figure:
-            nodes = given.stages[stage - 1]
-            neighbours = nodes.patch_neighbours(k, groups, **state)[index : index + 1]
-            counts = distinct_neighbours(neighbours)[0].view(nodes.patches.shape[-2:])
+            nodes = given.stages[stage - 1].picture(index)
+            counts = distinct_neighbours(nodes.patch_neighbours(k, groups, **state))[0].view(nodes.patches.shape[-2:])
             image, label = given.images[index], given.labels[index]
             title = f"stage {stage}, K = {k}, G = {groups}: mean {counts.float().mean():.2f} of {groups * k}"
             return counts_figure(image, label, counts, (k, groups * k), space, title=title)

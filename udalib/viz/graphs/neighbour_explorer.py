@@ -79,32 +79,24 @@ Found = tuple[Tensor, Tensor]
 
 
 def _label(nodes: StageNodes, index: int, at: int, state: Mapping[str, Any]) -> Found:
-    assert nodes.labels is not None
-    options = {"k": state["k"], "groups": state["groups"], "dilation": state["dilation"]}
-    one = _only(nodes, index)
-    near = _cosines(nodes.labels[index, :, at], nodes.features[index], state["groups"])
-    return near, one.label_neighbours(**options)[0, :, at]
+    one = nodes.picture(index)
+    found = one.label_neighbours(state["k"], state["groups"], dilation=state["dilation"])
+    assert one.labels is not None  # asked for just now
+    return _cosines(one.labels[0, :, at], one.features[0], state["groups"]), found[0, :, at]
 
 
 def _patch(nodes: StageNodes, index: int, at: int, state: Mapping[str, Any]) -> Found:
-    near = _cosines(nodes.patches[index].flatten(1)[:, at], nodes.sources[index], state["groups"])
+    one = nodes.picture(index)
+    near = _cosines(one.patches[0].flatten(1)[:, at], one.sources[0], state["groups"])
     if state["positions"]:  # distance = 2 - 2 cos + table
-        near = near - 0.5 * nodes.positions.block(at, at + 1)[0].unflatten(0, near.shape[1:])
-    return near, _only(nodes, index).patch_neighbours(**state)[0, :, at]
-
-
-def _only(nodes: StageNodes, index: int) -> StageNodes:
-    """The nodes of one picture."""
-    part = slice(index, index + 1)
-    labels = None if nodes.labels is None else nodes.labels[part]
-    pictures = {"patches": nodes.patches[part], "sources": nodes.sources[part], "features": nodes.features[part]}
-    return nodes._replace(**pictures, labels=labels)
+        near = near - 0.5 * nodes.positions.block(at, at + 1).view(near.shape[1:])
+    return near, one.patch_neighbours(**state)[0, :, at]
 
 
 def _cosines(node: Tensor, sources: Tensor, groups: int) -> Tensor:
     """Cosine of a node (C,) and every source (C, h, w) in each group, (G, h, w)."""
-    x = F.normalize(node.unflatten(0, (groups, -1)), dim=1)
-    y = F.normalize(sources.unflatten(0, (groups, -1)), dim=1)
+    x = F.normalize(torch.unflatten(node, 0, (groups, -1)), dim=1)
+    y = F.normalize(torch.unflatten(sources, 0, (groups, -1)), dim=1)
     return torch.einsum("gc,gchw->ghw", x, y)
 
 

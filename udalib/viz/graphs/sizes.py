@@ -51,8 +51,8 @@ def sizes_figure(
             panel.axhline(limit, color="#555555", linewidth=1.0, linestyle=(0, (1, 2)))
         if expected is not None:
             across = np.unique(np.geomspace(1, largest, 40).round().astype(int))
-            style = {"color": "black", "linewidth": 1.2, "linestyle": (0, (4, 2)), "label": "by chance alone"}
-            panel.plot(across, [expected(int(n)) for n in across], **style)
+            style: dict[str, Any] = {"color": "black", "linewidth": 1.2, "linestyle": (0, (4, 2))}
+            panel.plot(across, [expected(int(n)) for n in across], label="by chance alone", **style)
         panel.set_xscale("log", base=2)
         panel.set_xlabel("sources that show the object")
         panel.set_title(name, fontsize=10)
@@ -90,6 +90,6 @@ def _draw(axes: Axes, seeds: Sequence[Points], mean: Callable[[Any, Any], Means]
         x, y = (np.asarray(to_numpy(each), dtype=np.float64) for each in (sizes, values))
         shift = random.uniform(-0.25, 0.25, (2, len(x)))  # many points share a place
         spread = 0.6 * (np.ptp(y) / 20 if np.ptp(y) else 0.1)
-        faint = {"s": 5, "alpha": 0.25, "linewidths": 0, "marker": MARKERS[number % len(MARKERS)]}
+        faint: dict[str, Any] = {"s": 5, "alpha": 0.25, "linewidths": 0, "marker": MARKERS[number % len(MARKERS)]}
         axes.scatter(x * 2 ** shift[0], y + spread * shift[1], color=style["color"], **faint)
         axes.plot(*mean(x, y), **style, markersize=5, linewidth=1.5, label=f"run {number + 1}, mean")
