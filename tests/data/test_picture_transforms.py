@@ -147,7 +147,7 @@ def test_what_is_refused():
         CropMixup((8, 8), numbers=(1,))
     with pytest.raises(ConfigError, match="ratio 0 must be positive"):
         CropMixup((8, 8), ratio=0)
-    with pytest.raises(ConfigError, match="uint8"):
+    with pytest.raises(ConfigError, match="CropMixup works on uint8 images"):
         CropMixup((8, 8))({"image": floats()}, draws(1))
     with pytest.raises(ConfigError, match="smaller one first"):
         RandomErasing(area=(0.5, 0.1))

@@ -49,10 +49,14 @@ class CropMixup:
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """See :class:`CropMixup`."""
         geometry.refuse_maps(batch, "CropMixup")
-        resized = PilResize(self.size)({"image": batch["image"]}, draws)["image"]
+        if batch["image"].dtype != torch.uint8:
+            raise ConfigError("CropMixup works on uint8 images: use it in sample_transforms, not batch_transforms.")
         images = []
         for i, chosen in enumerate(draws.bernoulli(self.p).tolist()):
-            images.append(self._mixed(batch["image"][i], draws.select([i])) if chosen else resized[i])
+            one, whole = draws.select([i]), {"image": batch["image"][i : i + 1]}
+            images.append(
+                self._mixed(whole["image"][0], one) if chosen else PilResize(self.size)(whole, one)["image"][0]
+            )
         return {**batch, "image": torch.stack(images)}
 
     def _mixed(self, image: Tensor, draws: Draws) -> Tensor:
