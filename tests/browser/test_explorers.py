@@ -47,6 +47,13 @@ def model(sharpness):
         return sharpness * torch.stack([(blurred * k).sum(1).sin() for k in range(1, 20)], 1)
     return predict
 """
+GRAPHS = """
+from udalib.analysis.networks.graph_nodes import stage_nodes
+from udalib.models import create_network
+torch.manual_seed(0)
+network = create_network("gkgnet", num_classes=3, variant="streets", size=(64, 128), k=4, k_label=4).eval()
+images = torch.stack([sample["image"] for sample in samples]) / 255
+"""
 EXPLORERS = {
     "look around": STREETS + cells_of("00_start_here", "Look around"),
     "make a style": STREETS
@@ -227,6 +234,12 @@ def predict(images, memory):
     return 20 * torch.einsum("bchw,kc->bkhw", torch.nn.functional.avg_pool2d(images, 4), memory)
 explorer = ExchangeExplorer(predict, {"day": samples[0], "another day": samples[1]}, items, space)
 """,
+    "whom a node hears": STREETS
+    + GRAPHS
+    + "explorer = NeighbourExplorer(samples, stage_nodes(network, images), space, (11, 13, 18))",
+    "how many a patch hears": STREETS
+    + GRAPHS
+    + "explorer = CountExplorer(samples, stage_nodes(network, images), space)",
     "seeds": STREETS + "explorer = SeedsExplorer()",
     "label files": STREETS
     + """

@@ -60,3 +60,13 @@ def test_networks_of_the_streets_are_of_about_one_size() -> None:
     }
     assert sizes["streets/gkgnet"] == sizes["streets/gkgnet-knn"]
     assert all(0.33 < size < 0.53 for size in sizes.values()), sizes
+
+
+def test_gkgnet_is_augmented_in_the_published_order() -> None:
+    stream = get_recipe("coco/gkgnet-448", "paper").streams[0]
+    assert [(t.name, t.options) for t in stream.sample_transforms] == [("crop_mixup", {"size": (448, 448)})]
+    assert [t.name for t in stream.batch_transforms] == ["flip", "random_erasing", "jitter", "trivial_augment"]
+    (evaluation,) = get_recipe("coco/gkgnet-448", "paper").evaluations
+    assert [t.name for t in evaluation.sample_transforms] == ["pil_resize"]
+    quick = get_recipe("coco/gkgnet-448", "quick").streams[0]
+    assert quick.sample_transforms[0].options["size"] == (128, 128)

@@ -378,6 +378,40 @@ def mixed_features(x, other, mask, share):
     return x + share * small * (other - x)
 
 
+def group_neighbours(x, y, k, groups, cut=lambda n, g: n.unflatten(0, (g, -1)), unit=F.normalize, largest=True):
+    x, y = (unit(cut(nodes, groups), dim=1) for nodes in (x, y))
+    return torch.einsum("gcn,gcm->gnm", x, y).topk(k, dim=2, largest=largest).indices
+
+
+def strided(nodes, groups):
+    return nodes.unflatten(0, (-1, groups)).transpose(0, 1)
+
+
+def unscaled_neighbours(x, y, k, groups):
+    parts = zip(x.chunk(groups), y.chunk(groups), strict=True)
+    return torch.stack([torch.cdist(a.T, b.T).topk(k, largest=False).indices for a, b in parts])
+
+
+def distinct(neighbours):
+    return torch.tensor([len(set(row.flatten().tolist())) for row in neighbours.transpose(0, 1)])
+
+
+def expected(n, k, m, background=True):
+    inside, outside = min(n, k), max(k - n, 0)
+    shared = inside**2 / n + (outside**2 / (m - n) if background and outside else 0)
+    return 2 * k - shared
+
+
+def conv_input(x, y, neighbours, relative=True, best=lambda v: v.max(2).values, first=True):
+    message = best(y[:, neighbours]) - (x if relative else 0)
+    return torch.stack([x, message] if first else [message, x], 1).flatten(0, 1)
+
+
+def together(classes, over=lambda counts: counts.diagonal()[:, None]):
+    counts = classes.T.float() @ classes.float()
+    return counts / over(counts)
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -441,6 +475,11 @@ RIGHT = {
     "11.2": lambda present, taken: [i for i in present if i != 255 and i not in taken],
     "11.3": quad_weights,
     "11.4": mixed_features,
+    "13.1": group_neighbours,
+    "13.2": distinct,
+    "13.3": expected,
+    "13.4": conv_input,
+    "13.5": together,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -747,6 +786,42 @@ WRONG = [
     ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, 1 - share), "OTHER image"),
     ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, share / 2), "inside the mask"),
     ("11.4", lambda x, other, mask, share: mixed_features(x, other, mask, share)[0], "keep their shape"),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, 1), r"\(2, 5, 3\)"),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, g, cut=strided), "NEIGHBOURING channels"),
+    ("13.1", lambda x, y, k, g: unscaled_neighbours(x, y, k, g), "length 1, in every group"),
+    (
+        "13.1",
+        lambda x, y, k, g: unscaled_neighbours(x / x.norm(dim=0), y / y.norm(dim=0), k, g),
+        "length is that of the",
+    ),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, g, largest=False), "the farthest"),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, 1).repeat(2, 1, 1), "not those of the library"),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, g).flip(-1), "the nearest first"),
+    ("13.1", lambda x, y, k, g: group_neighbours(x, y, k, 2), "with 3 groups"),
+    ("13.2", lambda n: n.shape[0] * n.shape[2], "one number for each"),
+    ("13.2", lambda n: torch.full((n.shape[1],), n.shape[0] * n.shape[2]), "share twice"),
+    ("13.2", lambda n: 6 - distinct(n), "how many are SHARED"),
+    ("13.2", lambda n: distinct(n) + 1, "3 and 5"),
+    ("13.2", lambda n: distinct(n[:2]) if n.shape[1] > 1 else torch.tensor([2]), "three groups"),
+    ("13.3", lambda n, k, m: 2 * k, "by chance; take that off"),
+    ("13.3", lambda n, k, m: k, "took the same k"),
+    ("13.3", lambda n, k, m: 2 * k - k / n, "8 - 16 / 16"),
+    ("13.3", lambda n, k, m: 2 * k - k**2 / max(n, k) + (n == k), "exactly k"),
+    ("13.3", lambda n, k, m: 2 * k - k**2 / n, "taken whole, and the rest"),
+    ("13.3", lambda n, k, m: expected(n, k, m, background=False), "can coincide as well"),
+    ("13.3", lambda n, k, m: expected(n, k, m) if n >= k else k, "one patch, k = 4"),
+    ("13.3", lambda n, k, m: expected(n, k, m) if n != 3 else 0.0, "n = 3, k = 5"),
+    ("13.4", lambda x, y, n: conv_input(x, y, n)[:3], "6 channels of 4 nodes"),
+    ("13.4", lambda x, y, n: torch.cat([x, y[:, n].max(2).values - x]), "one after the other"),
+    ("13.4", lambda x, y, n: conv_input(x, y, n, first=False), "the node comes first"),
+    ("13.4", lambda x, y, n: conv_input(x, y, n, relative=False), "relative: take x off"),
+    ("13.4", lambda x, y, n: conv_input(x, y, n, best=lambda v: v.mean(2)), "not the mean"),
+    ("13.4", lambda x, y, n: conv_input(x, y, n, best=lambda v: v.min(2).values), "max over the neighbours"),
+    ("13.5", lambda c: together(c)[0], "a row and a column"),
+    ("13.5", lambda c: together(c, over=lambda n: 1), "those are the counts"),
+    ("13.5", lambda c: together(c, over=lambda n: len(c)), "not of all pictures"),
+    ("13.5", lambda c: together(c).T, "the condition is the ROW"),
+    ("13.5", lambda c: together(c) * 0, "row 0 should be"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),

@@ -91,8 +91,10 @@ class ViewMaker:
         return flipped(crop_resize(images, boxes.to(images.device, non_blocking=True), self.size), draws)
 
 
-def draw_boxes(size: tuple[int, int], scale: tuple[float, float], draws: Draws) -> Tensor:
-    """Boxes float (B, 4), x1 y1 x2 y2 in whole pixels: area uniform in ``scale``, aspect 3/4 .. 4/3 uniform in its log.
+def draw_boxes(
+    size: tuple[int, int], scale: tuple[float, float], draws: Draws, aspect: tuple[float, float] = (3 / 4, 4 / 3)
+) -> Tensor:
+    """Boxes float (B, 4), x1 y1 x2 y2 in whole pixels: area uniform in ``scale``, ``aspect`` uniform in its logarithm.
 
     The first of ten tries that fits into ``size`` (h, w), else all of it (a view is not much wider than high).
     """
@@ -101,8 +103,8 @@ def draw_boxes(size: tuple[int, int], scale: tuple[float, float], draws: Draws) 
     open_ = torch.ones(len(draws), dtype=torch.bool)
     for _ in range(TRIES):
         area = draws.uniform(*scale) * height * width
-        aspect = draws.uniform(math.log(3 / 4), math.log(4 / 3)).exp()
-        w, h = (area * aspect).sqrt().round().clamp(min=1), (area / aspect).sqrt().round().clamp(min=1)
+        wide = draws.uniform(math.log(aspect[0]), math.log(aspect[1])).exp()
+        w, h = (area * wide).sqrt().round().clamp(min=1), (area / wide).sqrt().round().clamp(min=1)
         x, y = ((draws.uniform() * (side - s + 1)).floor() for side, s in ((width, w), (height, h)))
         fits = open_ & (w <= width) & (h <= height)
         found[fits] = torch.stack([x, y, x + w, y + h], dim=1)[fits]

@@ -1,8 +1,10 @@
 """Transforms of samples and batches: geometry, labels, colours."""
 
 from udalib.data.transforms.centre import CentreCrop, ResizeShort
+from udalib.data.transforms.crop_mix import CropMixup
 from udalib.data.transforms.flow import EstimateFlow
 from udalib.data.transforms.photometric import ColorJitter, GaussianBlur
+from udalib.data.transforms.pictures import RandomErasing, TrivialAugment
 from udalib.data.transforms.spatial import (
     CutBottom,
     HorizontalFlip,
@@ -18,6 +20,7 @@ from udalib.data.transforms.spatial import (
 __all__ = [
     "CentreCrop",
     "ColorJitter",
+    "CropMixup",
     "CutBottom",
     "EstimateFlow",
     "GaussianBlur",
@@ -26,8 +29,10 @@ __all__ = [
     "Pad",
     "PilResize",
     "RandomCrop",
+    "RandomErasing",
     "RandomScale",
     "Resize",
     "ResizeShort",
+    "TrivialAugment",
     "ValidMargins",
 ]

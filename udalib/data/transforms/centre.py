@@ -21,7 +21,7 @@ class ResizeShort:
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """See :class:`ResizeShort`; draws nothing."""
-        _refuse_maps(batch, "ResizeShort")
+        geometry.refuse_maps(batch, "ResizeShort")
         return {**batch, "image": tv.resize(batch["image"], [self.size], antialias=True)}
 
 
@@ -33,7 +33,7 @@ class CentreCrop:
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """See :class:`CentreCrop`; draws nothing."""
-        _refuse_maps(batch, "CentreCrop")
+        geometry.refuse_maps(batch, "CentreCrop")
         height, width = geometry.size_of(batch)
         if self.size[0] > height or self.size[1] > width:
             raise ConfigError(
@@ -41,11 +41,3 @@ class CentreCrop:
                 f"them first."
             )
         return {**batch, "image": tv.center_crop(batch["image"], list(self.size))}
-
-
-def _refuse_maps(batch: Batch, name: str) -> None:
-    other = [key for key in (*geometry.MAPS, *geometry.FLOWS, "frames", "boxes") if key in batch]
-    if other:
-        raise ConfigError(
-            f"{name} handles images alone, the batch also has {', '.join(other)}; use Resize or RandomCrop."
-        )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from udalib.core.errors import ConfigError
 from udalib.core.lazy import LazyModule
 from udalib.core.types import IGNORE_INDEX, Batch
 
@@ -196,3 +197,12 @@ def _joined(parts: list[Tensor] | list[list[object]]) -> Tensor | list[object]:
     if isinstance(parts[0], Tensor):
         return torch.cat([p for p in parts if isinstance(p, Tensor)])
     return [value for part in parts for value in part]
+
+
+def refuse_maps(batch: Batch, name: str) -> None:
+    """Raise :class:`ConfigError` if the batch has more than images; ``name`` is the transform's, for the message."""
+    other = [key for key in (*MAPS, *FLOWS, "frames", "boxes") if key in batch]
+    if other:
+        raise ConfigError(
+            f"{name} handles images alone, the batch also has {', '.join(other)}; use Resize or RandomCrop."
+        )

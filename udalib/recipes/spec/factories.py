@@ -14,6 +14,8 @@ from udalib.data.sampling.partition import PartitionSampler, partition_of
 from udalib.data.sampling.stats import file_of
 from udalib.data.sampling.stats_cache import cached_statistics, given_statistics
 from udalib.data.transforms.centre import CentreCrop, ResizeShort
+from udalib.data.transforms.crop_mix import CropMixup
+from udalib.data.transforms.pictures import RandomErasing, TrivialAugment
 from udalib.engine.evaluation.inference import Sliding, Whole
 from udalib.engine.optim.schedules import Constant, Exponential, Poly, WarmupPoly
 from udalib.engine.optim.warmups import WarmupCosine, WarmupSteps
@@ -48,6 +50,9 @@ TRANSFORMS.add("cut_bottom", data.CutBottom)
 TRANSFORMS.add("flow", data.EstimateFlow)
 TRANSFORMS.add("resize_short", ResizeShort)
 TRANSFORMS.add("centre_crop", CentreCrop)
+TRANSFORMS.add("crop_mixup", CropMixup)
+TRANSFORMS.add("random_erasing", RandomErasing)
+TRANSFORMS.add("trivial_augment", TrivialAugment)
 
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler")
 """Builders ``(dataset, seed, **options) -> Sampler``."""

@@ -63,4 +63,5 @@ def _metric(name: str) -> str:
     """A recipe's metric in words."""
     subset = re.fullmatch(r"target/subsets/\D+(\d+)", name)
     words = {"target/miou": "mIoU", "target/test-server": "mIoU, test server"}
+    words |= {"test/map": "mAP", "test/accuracy": "accuracy"}
     return f"mIoU of {subset[1]} classes" if subset else words.get(name, name)

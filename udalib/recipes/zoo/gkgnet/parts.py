@@ -27,6 +27,8 @@ NO_DECAY = tuple(Rule(pattern, decay_mult=0.0) for pattern in (".bias", *NORMS))
 """Neither norms nor biases decay; positions and label embeddings do (gkgnet sheet, section 5)."""
 JITTER = TransformSpec.of("jitter", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.0)
 FLIP = TransformSpec.of("flip")
+AUGMENTED = (FLIP, TransformSpec.of("random_erasing"), JITTER, TransformSpec.of("trivial_augment"))
+"""What follows CropMix, in the published order (gkgnet sheet, 5.1)."""
 
 
 def adamw(lr: float) -> OptimizerSpec:
@@ -51,7 +53,7 @@ def photographs(
     sampler: SamplerSpec | None = None,
     presets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Recipe:
-    """A recipe on photographs that are resized to a square, without regard of their shape, as published."""
+    """A recipe on photographs that are resized to a square, without regard of their shape, augmented as published."""
     resize = TransformSpec.of("pil_resize", size=(size, size))
     epoch = -(-images // batch)
     stream = StreamSpec(
@@ -59,8 +61,8 @@ def photographs(
         DatasetSpec(dataset, split=splits[0]),
         batch,
         sampler=sampler or SamplerSpec(),
-        sample_transforms=(resize,),
-        batch_transforms=(FLIP, JITTER),
+        sample_transforms=(TransformSpec.of("crop_mixup", size=(size, size)),),
+        batch_transforms=AUGMENTED,
         workers=4,
     )
     evaluation = EvaluationSpec(
@@ -93,7 +95,7 @@ def small_presets(variant: str = "t", size: int = 128, k: int = 4) -> dict[str, 
         "network.variant": variant,
         "network.size": size,
         "network.k": k,
-        "streams.labelled.sample_transforms.pil_resize.size": (size, size),
+        "streams.labelled.sample_transforms.crop_mixup.size": (size, size),
         "streams.labelled.batch_size": 4,
         "streams.labelled.workers": 0,
         "evaluations.test.sample_transforms.pil_resize.size": (size, size),

@@ -2,7 +2,9 @@
 
 What differs from the published training, which ours therefore does not repeat to the letter:
 
- - Augmentation: resize, flip and colour jitter. CropMix, random erasing and TrivialAugment are not built.
+ - Augmentation: the published five steps in their order, on floats where theirs are on whole numbers; what our sources
+   do not give (shape of the erased box, some strengths of TrivialAugment, grey at the borders) is ours, and every
+   picture draws its own number of crops, not every loader process.
  - Start weights: the published Pyramid ViG-S file, positions left at zero because it was trained at 224.
  - Epochs are counted over the images; the repetition of rare images makes the sampler's own epochs longer.
  - Precision: float32 here, mixed there (``train.precision=16-mixed``).
