@@ -227,6 +227,24 @@ def predict(images, memory):
     return 20 * torch.einsum("bchw,kc->bkhw", torch.nn.functional.avg_pool2d(images, 4), memory)
 explorer = ExchangeExplorer(predict, {"day": samples[0], "another day": samples[1]}, items, space)
 """,
+    "class sizes": STREETS + "explorer = ProfileExplorer()",
+    "shares of the positives": STREETS + "explorer = SharesExplorer()",
+    "nearest neighbours": STREETS
+    + """
+from udalib.analysis.longtail import Gallery, embed, probe
+from udalib.recipes import get_recipe
+from udalib.recipes.build import build_method
+from udalib.world import ThingsLongTail
+crops = ThingsLongTail("train", largest=10, imbalance=5, cache=False)
+images = torch.stack([crops[i]["image"] for i in range(len(crops))]) / 255
+label = torch.from_numpy(crops.targets())
+torch.manual_seed(0)
+methods = {kind: build_method(get_recipe(f"streets-crops/{kind}-features", "quick")).eval() for kind in ("scl", "dscl")}
+galleries = {kind: Gallery(images, label, embed(method, images)) for kind, method in methods.items()}
+asked = {crops.label_space.names[int(label[i])]: (images[i], int(label[i])) for i in (1, 8)}
+probes = {kind: {name: probe(m, *each) for name, each in asked.items()} for kind, m in methods.items()}
+explorer = NeighboursExplorer(galleries, probes, crops.label_space)
+""",
     "seeds": STREETS + "explorer = SeedsExplorer()",
     "label files": STREETS
     + """

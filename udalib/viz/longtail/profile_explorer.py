@@ -26,9 +26,9 @@ class ProfileExplorer(Explorer):
             return profile_figure(counts, [str(c) for c in range(classes)], shots, title=title)
 
         controls: dict[str, Control] = {
-            "largest": Stops("Pictures of the largest class", (50, 500, 1280, 5000), 500),
+            "largest": Stops("Largest class", (50, 500, 1280, 5000), 500),
             "classes": Stops("Classes", (5, 10, 100, 1000), 10),
-            "imbalance": Stops("Imbalance: largest over smallest", IMBALANCES, 50),
-            "few": Stops("Few-shot below this share of the largest", (0.05, 0.1, 0.2, 0.4), 0.1),
+            "imbalance": Stops("Imbalance", IMBALANCES, 50),
+            "few": Stops("Few-shot below this share of it", (0.05, 0.1, 0.2, 0.4), 0.1),
         }
         super().__init__("How long is the tail?", figure, controls)
