@@ -9,6 +9,7 @@ from udalib.core.errors import ConfigError, UnknownNameError
 from udalib.data.labels import label_space
 from udalib.viz.longtail import (
     circle_figure,
+    lift_figure,
     neighbours_figure,
     precision_figure,
     profile_figure,
@@ -118,3 +119,19 @@ def test_a_score_by_class_runs_from_head_to_tail_with_every_seed():
     assert len(axes.lines) == 3
     with pytest.raises(ConfigError, match="seeds of 3 classes"):
         precision_figure({"a": [torch.zeros(2)]}, [5, 100, 20], ["x", "y", "z"], ylabel="%")
+
+
+def test_lifts_stand_from_head_to_tail_with_their_numbers():
+    lift = torch.tensor([[1.0, 4.0], [0.5, 0.0]])
+    axes = lift_figure(lift, [5, 100], ["few", "many"], title="t").axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["many", "few"]
+    assert [text.get_text() for text in axes.texts] == ["0", "0.5", "4", "1"]
+    assert axes.images[0].get_array().tolist() == [[-6.0, -1.0], [2.0, 0.0]]
+    with pytest.raises(ConfigError, match=r"\(3, 3\), got \(2, 2\)"):
+        lift_figure(lift, [1, 2, 3], ["a", "b", "c"])
+
+
+def test_chance_is_drawn_without_a_count_of_seeds():
+    series = {"a": [torch.zeros(2)] * 2, "chance": [torch.ones(2)]}
+    (axes,) = precision_figure(series, [3, 2], ["x", "y"], ylabel="%").axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (2 seeds)", "chance"]

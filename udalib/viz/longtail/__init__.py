@@ -1,6 +1,7 @@
 """Figures and explorers of long tails: sizes of classes, shares of the positives, the circle, nearest neighbours."""
 
 from udalib.viz.longtail.circle import circle_figure
+from udalib.viz.longtail.lift import lift_figure
 from udalib.viz.longtail.neighbours import neighbours_figure, retrieval_figure
 from udalib.viz.longtail.neighbours_explorer import NeighboursExplorer
 from udalib.viz.longtail.precision import precision_figure
@@ -14,6 +15,7 @@ __all__ = [
     "ProfileExplorer",
     "SharesExplorer",
     "circle_figure",
+    "lift_figure",
     "neighbours_figure",
     "precision_figure",
     "profile_figure",

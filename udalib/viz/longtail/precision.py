@@ -17,6 +17,8 @@ def precision_figure(
 ) -> Picture:
     """Draw each name's seeds, (C,) a seed in [0, 1], in percent over the classes from head to tail, and their mean.
 
+    A name with one value a class, such as chance, is drawn without a count of seeds.
+
     Raises:
         ConfigError: no series, or one with another number of classes.
     """
@@ -27,7 +29,8 @@ def precision_figure(
     figure, (axes,) = new_figure(8.4, 3.7)
     places = np.arange(len(counts), dtype=float)
     for index, (name, seeds) in enumerate(series.items()):
-        add_curve(axes, index, name, [(places, 100 * value[order].double().numpy()) for value in seeds])
+        each = "seed" if len(seeds) > 1 else ""
+        add_curve(axes, index, name, [(places, 100 * value[order].double().numpy()) for value in seeds], each)
     short = shorten([names[c] for c in order], 11)
     texts = [f"{name}\n{counts[c]}" for name, c in zip(short, order, strict=True)]
     axes.set_xticks(places, texts, fontsize=8)
