@@ -21,10 +21,10 @@ def test_training_on_a_circle_ends_where_the_formula_says(positives, count, temp
 
 
 def test_with_cosines_free_enough_it_is_the_paper_s():
-    low = {"alpha": 0.3, "temperature": 0.05}
+    low = {"alpha": 0.3, "temperature": 0.05}  # the weights are float32: 1e-5
     for count in (1, 9, 99):
-        assert best_own(count, 500, **low, positives="alike") == pytest.approx(1 / (count + 1), rel=1e-6)
-        assert best_own(count, 500, **low, positives="decoupled") == pytest.approx(0.3, rel=1e-6)
+        assert best_own(count, 500, **low, positives="alike") == pytest.approx(1 / (count + 1), rel=1e-5)
+        assert best_own(count, 500, **low, positives="decoupled") == pytest.approx(0.3, rel=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.02, 0.5, 0.98, 1.0])

@@ -10,6 +10,7 @@ from udalib.data.labels import label_space
 from udalib.viz.longtail import NeighboursExplorer, ProfileExplorer, SharesExplorer
 
 SPACE = label_space("cityscapes_things")
+THREE = {name: PARTS[name] for name in ("whole", "centre", "lower left")}
 
 
 def vectors(count, seed):
@@ -22,10 +23,10 @@ def seen(seed, names=("car", "bus")):
     images = torch.rand(12, 3, 8, 8, generator=random)
     probes = {}
     for label, name in enumerate(names):
-        features = vectors(2 * len(PARTS), 10 * seed + label)
-        boxes = [tuple(8 * side for side in box) for box in PARTS.values()]
+        features = vectors(2 * len(THREE), 10 * seed + label)
+        boxes = [tuple(8 * side for side in box) for box in THREE.values()]
         parts = [Part(b, images[0], *pair) for b, *pair in zip(boxes, features[::2], features[1::2], strict=True)]
-        probes[name] = Probe(images[label], label, dict(zip(PARTS, parts, strict=True)))
+        probes[name] = Probe(images[label], label, dict(zip(THREE, parts, strict=True)))
     return Gallery(images, torch.arange(12) % 10, vectors(12, seed)), probes
 
 
