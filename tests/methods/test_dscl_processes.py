@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from udalib.engine import TrainConfig
+from udalib.engine.runtime import FabricRuntime, make_fabric
 from udalib.methods import LocalRuntime, create_method
 from udalib.models import create_network
 from udalib.recipes.conformance.splits import Meeting, Process
@@ -53,18 +55,21 @@ def test_two_processes_hold_the_keys_of_one_with_all_pictures() -> None:
         assert torch.allclose(features[: B * STEPS], whole[0][: B * STEPS], atol=1e-5)
 
 
+def save_queue(folder: str) -> None:
+    """What a process of torchrun holds, in a file named by its rank."""
+    fabric = make_fabric(TrainConfig(iterations=STEPS, device="cpu"))
+    fabric.launch()
+    assert fabric.world_size == 2
+    torch.save(queue_of(FabricRuntime(fabric), fabric.global_rank, 2), Path(folder, str(fabric.global_rank)))
+
+
 SCRIPT = """
-import os, pathlib, sys
-out, *variables, folder = ARGUMENTS
+import os, sys
+out, *variables, tests = ARGUMENTS
 os.environ.update(variable.split("=") for variable in variables)
-sys.path.insert(0, folder)
-from lightning.fabric import Fabric
-from test_dscl_processes import *
-from udalib.engine.runtime import FabricRuntime
-fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-fabric.launch()
-found = queue_of(FabricRuntime(fabric), fabric.global_rank, 2)
-torch.save(found, pathlib.Path(out, str(fabric.global_rank)))
+sys.path.insert(0, tests)
+import test_dscl_processes
+test_dscl_processes.save_queue(out)
 """
 
 

@@ -102,7 +102,7 @@ def _pbsd(answer: Any) -> str:
     require(abs(got - swapped) > 1e-5, "the region is the target, the cut-out patch the student.")
     require(abs(got - 2 * want) > 1e-5, "the mean over patches and pictures: do not add the L patches up.")
     require_close(got, want, "the loss")
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     require(regions.grad is None, "the target is a constant: detach the regions.")
     return "no label was asked: this is how a wheel of a car may teach a truck."
 

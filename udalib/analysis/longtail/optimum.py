@@ -90,7 +90,7 @@ def settle(
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     found = angles.detach()
     return Settled(found, (found.cos() / temperature).softmax(0), count)
 

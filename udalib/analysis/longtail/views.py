@@ -56,7 +56,7 @@ def embed(method: DSCL, images: Tensor, batch: int = 256) -> Tensor:
     """Unit vectors (N, D) of images (N, 3, H, W) in [0, 1], by the query encoder in the mode it is in."""
     if not isinstance(method, DSCL):
         raise ConfigError(f"only the method dscl embeds pictures here, got a {type(method).__name__}.")
-    return torch.cat([method.query(part)[0] for part in images.split(batch)])
+    return torch.cat([method.query(part)[0] for part in torch.split(images, batch)])
 
 
 @torch.no_grad()
@@ -102,7 +102,7 @@ def anchors_of(method: DSCL, chosen: Tensor, images: Tensor, labels: Tensor, see
     if not rest.any():
         raise ConfigError(f"all {len(labels)} pictures are anchors; leave some for the queue.")
     views = method.views(images, Draws.for_batch(seed, "anchors", 0, range(len(images))))
-    key = torch.cat([method.key.network(part)[0] for part in views.key.split(256)])
+    key = torch.cat([method.key.network(part)[0] for part in torch.split(views.key, 256)])
     return Anchors(method.query(views.query[chosen])[0], key[chosen], labels[chosen], key[rest], labels[rest])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -62,7 +63,12 @@ def draw_ratios(axes: Axes, index: int, kind: Positives, seeds: Sequence[Pulls],
     for number, each in enumerate(seeds):
         has = (each.count > 0).cpu()
         label = f"{KINDS[kind]}, {len(seeds)} seed{'' if len(seeds) == 1 else 's'}" if number == 0 else None
-        marks = {"color": COLORS[index], "marker": MARKERS[index], "s": 16 + 14 * number, "facecolors": "none"}
+        marks: dict[str, Any] = {
+            "color": COLORS[index],
+            "marker": MARKERS[index],
+            "s": 16 + 14 * number,
+            "facecolors": "none",
+        }
         axes.scatter(each.count.cpu()[has], each.ratio.cpu()[has], **marks, label=label)
 
 
