@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -101,7 +101,7 @@ def anchors_of(method: DSCL, chosen: Tensor, images: Tensor, labels: Tensor, see
     rest[chosen] = False
     if not rest.any():
         raise ConfigError(f"all {len(labels)} pictures are anchors; leave some for the queue.")
-    views = method.views(images, Draws.for_batch(seed, "anchors", 0, range(len(images))))
+    views = replace(method.views, patches=0)(images, Draws.for_batch(seed, "anchors", 0, range(len(images))))
     key = torch.cat([method.key.network(part)[0] for part in torch.split(views.key, 256)])
     return Anchors(method.query(views.query[chosen])[0], key[chosen], labels[chosen], key[rest], labels[rest])
 
