@@ -125,7 +125,7 @@ def test_lifts_stand_from_head_to_tail_with_their_numbers():
     lift = torch.tensor([[1.0, 4.0], [0.5, 0.0]])
     axes = lift_figure(lift, [5, 100], ["few", "many"], title="t").axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["many", "few"]
-    assert [text.get_text() for text in axes.texts] == ["0", "0.5", "4", "1"]
+    assert [text.get_text() for text in axes.texts] == ["0.00", "0.50", "4.00", "1.00"]
     assert axes.images[0].get_array().tolist() == [[-6.0, -1.0], [2.0, 0.0]]
     with pytest.raises(ConfigError, match=r"\(3, 3\), got \(2, 2\)"):
         lift_figure(lift, [1, 2, 3], ["a", "b", "c"])

@@ -29,7 +29,7 @@ def lift_figure(lift: Tensor, counts: Sequence[int], names: Sequence[str], *, ti
     shown = axes.imshow(turned, cmap="PuOr", vmin=-bound, vmax=bound)
     for row, column in np.ndindex(*table.shape):
         color = "white" if abs(turned[row, column]) > 0.7 * bound else "black"
-        axes.text(column, row, f"{table[row, column]:.2g}", ha="center", va="center", fontsize=7.5, color=color)
+        axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7.5, color=color)
     short = shorten([names[c] for c in order], 11)
     axes.set_xticks(range(len(short)), short, fontsize=8, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(short)), short, fontsize=8)
