@@ -240,6 +240,24 @@ explorer = ExchangeExplorer(predict, {"day": samples[0], "another day": samples[
     "how many a patch hears": STREETS
     + GRAPHS
     + "explorer = CountExplorer(samples, stage_nodes(network, images), space)",
+    "class sizes": STREETS + "explorer = ProfileExplorer()",
+    "shares of the positives": STREETS + "explorer = SharesExplorer()",
+    "nearest neighbours": STREETS
+    + """
+from udalib.analysis.longtail import Gallery, embed, probe
+from udalib.recipes import get_recipe
+from udalib.recipes.build import build_method
+from udalib.world import ThingsLongTail
+crops = ThingsLongTail("train", largest=10, imbalance=5, cache=False)
+images = torch.stack([crops[i]["image"] for i in range(len(crops))]) / 255
+label = torch.from_numpy(crops.targets())
+torch.manual_seed(0)
+methods = {kind: build_method(get_recipe(f"streets-crops/{kind}-features", "quick")).eval() for kind in ("scl", "dscl")}
+galleries = {kind: Gallery(images, label, embed(method, images)) for kind, method in methods.items()}
+asked = {crops.label_space.names[int(label[i])]: (images[i], int(label[i])) for i in (1, 8)}
+probes = {kind: {name: probe(m, *each) for name, each in asked.items()} for kind, m in methods.items()}
+explorer = NeighboursExplorer(galleries, probes, crops.label_space)
+""",
     "seeds": STREETS + "explorer = SeedsExplorer()",
     "label files": STREETS
     + """

@@ -412,6 +412,58 @@ def together(classes, over=lambda counts: counts.diagonal()[:, None]):
     return counts / over(counts)
 
 
+def class_sizes(largest, classes, imbalance, least=1, last=1):
+    step = max(classes - last, 1)
+    return [max(least, int(largest * imbalance ** (-c / step) + 1e-6)) for c in range(classes)]
+
+
+def decoupled(logits, own, same, alpha, rest=torch.mean, log=True, guard=lambda own, alpha: own):
+    log_p = logits.log_softmax(0) if log else logits
+    if not same.any():
+        return -guard(log_p[own], alpha)
+    return -(alpha * log_p[own] + (1 - alpha) * rest(log_p[same]))
+
+
+def pull_ratio(p_own, p_others, alpha):
+    return abs(p_own - alpha) / (p_others - (1 - alpha) / len(p_others)).abs().sum()
+
+
+def distilled(regions, patches, keys, queue, tau, detach=True, mean=lambda x: x.mean()):
+    def similar(v):
+        return torch.cat([(v * keys).sum(-1, keepdim=True), v @ queue.T], -1) / tau
+
+    target = similar(regions.detach() if detach else regions).softmax(-1)
+    return mean(-(target * similar(patches).log_softmax(-1)).sum(-1))
+
+
+def by_class(classes, count, generator, weight=lambda n: 1 / n):
+    weights = weight(torch.bincount(classes)[classes].double())
+    return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+
+def first_of_class(classes, count, generator):
+    there = classes.unique()
+    firsts = torch.stack([(classes == c).nonzero()[0, 0] for c in there])
+    return firsts[torch.randint(len(there), (count,), generator=generator)]
+
+
+def by_number(classes, count, generator):
+    """A class number from 0 to the largest; a number that does not occur falls back to the first picture."""
+    drawn = torch.randint(int(classes.max()) + 1, (count,), generator=generator)
+    return torch.stack([(classes == c).float().argmax() for c in drawn])
+
+
+def shot_means(counts, right, total, many, few, above=lambda n, many: n > many, below=lambda n, few: n < few):
+    kind = ["many" if above(n, many) else "few" if below(n, few) else "medium" for n in counts]
+    share = [r / t for r, t in zip(right, total, strict=True)]
+    return {g: np.mean([s for s, k in zip(share, kind, strict=True) if k == g]) for g in ("many", "medium", "few")}
+
+
+def pooled_means(counts, right, total, many, few):
+    kind = np.array(["many" if n > many else "few" if n < few else "medium" for n in counts])
+    return {g: np.array(right)[kind == g].sum() / np.array(total)[kind == g].sum() for g in ("many", "medium", "few")}
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -480,6 +532,12 @@ RIGHT = {
     "13.3": expected,
     "13.4": conv_input,
     "13.5": together,
+    "14.1": class_sizes,
+    "14.2": decoupled,
+    "14.3": pull_ratio,
+    "14.4": distilled,
+    "14.5": by_class,
+    "14.6": shot_means,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -822,6 +880,60 @@ WRONG = [
     ("13.5", lambda c: together(c, over=lambda n: len(c)), "not of all pictures"),
     ("13.5", lambda c: together(c).T, "the condition is the ROW"),
     ("13.5", lambda c: together(c) * 0, "row 0 should be"),
+    ("14.1", lambda *given: class_sizes(*given)[1:], "one size a class"),
+    ("14.1", lambda n, c, r: [n * r ** (-k / (c - 1)) for k in range(c)], "come whole"),
+    ("14.1", lambda n, c, r: class_sizes(n, c, r, last=0), "should have 500 / 50 = 10"),
+    ("14.1", lambda n, c, r: class_sizes(n, c, r**2), "the SMALLEST class is"),
+    ("14.1", lambda n, c, r: [int(n - (n - n // r) * k / (c - 1)) for k in range(c)], "by one FACTOR"),
+    ("14.1", lambda n, c, r: [*class_sizes(n, c, r)[:-2], 20, 10], "rounded down"),
+    ("14.1", lambda n, c, r: class_sizes(n, c, r, least=0), "one picture at least"),
+    ("14.1", lambda n, c, r: class_sizes(n, c, r) if c > 1 else [1], "a single class"),
+    ("14.2", lambda z, o, s, a: -(z.log_softmax(0)[o] + z.log_softmax(0)[s].sum()) / (s.sum() + 1), "that is SCL"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a, rest=torch.sum), "divide by"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, 1 - a), "share of the own view, 1"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a, log=False), "the soft-max over ALL"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a) / 2, "the loss should be"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a, guard=lambda p, a: p * torch.nan), "is 0 / 0"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a, guard=lambda p, a: a * p), "must be 1, not alpha"),
+    ("14.2", lambda z, o, s, a: decoupled(z, o, s, a, guard=lambda p, a: 0 * p), "with P empty the loss"),
+    ("14.3", lambda p, q, a: abs(p - a) / (q - (1 - a)).abs().sum(), "for EACH of the n"),
+    ("14.3", lambda p, q, a: pull_ratio(p, q, a) * len(q), "not their mean"),
+    ("14.3", lambda p, q, a: abs(p - a) / abs((q - (1 - a) / len(q)).sum()), "pulls the other way"),
+    ("14.3", lambda p, q, a: p / q.sum(), "is asked to reach alpha"),
+    ("14.3", lambda p, q, a: 1 / pull_ratio(p, q, a), "comes first"),
+    ("14.3", lambda p, q, a: 1 / len(q), "the ratio should be"),
+    ("14.3", lambda p, q, a: abs(p - 0.1) / (q - 0.225).abs().sum(), "at the start"),
+    ("14.4", lambda *given: float(distilled(*given).detach()), "as a tensor"),
+    ("14.4", lambda r, p, k, q, t: distilled(r, p, torch.zeros_like(k) - 1e9, q, t), "the loss should be"),
+    (
+        "14.4",
+        lambda r, p, k, q, t: -((r.detach() @ q.T / t).softmax(-1) * (p @ q.T / t).log_softmax(-1)).sum(-1).mean(),
+        "the own key belongs",
+    ),
+    (
+        "14.4",
+        lambda r, p, k, q, t: (
+            -((r.detach() @ torch.cat([k, q]).T / t).softmax(-1) * (p @ torch.cat([k, q]).T / t).log_softmax(-1))
+            .sum(-1)
+            .mean()
+        ),
+        "its OWN key",
+    ),
+    ("14.4", lambda r, p, k, q, t: distilled(p, r, k, q, t), "the region is the target"),
+    ("14.4", lambda *given: distilled(*given, mean=lambda x: x.sum(0).mean()), "do not add the L patches"),
+    ("14.4", lambda *given: distilled(*given, detach=False), "detach the regions"),
+    ("14.5", lambda c, n, g: by_class(c, n, g)[:-1], "3000 places"),
+    ("14.5", lambda c, n, g: c[by_class(c, n, g)] + 200, "0 .. N - 1"),
+    ("14.5", lambda c, n, g: by_class(c, n, g, weight=lambda k: k * 0 + 1), "every picture equally often"),
+    ("14.5", by_number, "every class that occurs"),
+    ("14.5", lambda c, n, g: by_class(c, n, g, weight=lambda k: k**-0.9), "a third each"),
+    ("14.5", first_of_class, "has its turn"),
+    ("14.5", lambda c, n, g: by_class(c, n, torch.Generator().manual_seed(5)), "that is given"),
+    ("14.6", lambda *given: list(shot_means(*given).values()), "a dict"),
+    ("14.6", pooled_means, "pictures pooled"),
+    ("14.6", lambda *given: shot_means(*given, below=lambda n, few: n <= few), "20 are not|20 pictures are not"),
+    ("14.6", lambda *given: shot_means(*given, above=lambda n, many: n >= many), "100 pictures are not"),
+    ("14.6", lambda *given: {**shot_means(*given), "medium": 0.0}, "accuracy of medium"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),

@@ -160,6 +160,13 @@ class FabricRuntime:
             average_tensors([mean], self.fabric.world_size)
         return mean
 
+    def gather_rows(self, tensor: Tensor) -> Tensor:
+        """Rows of all processes, by rank, detached; every process must bring as many."""
+        rows = tensor.detach()
+        if self.fabric.world_size > 1:
+            rows = torch.as_tensor(self.fabric.all_gather(rows)).flatten(0, 1)
+        return rows
+
     def any_process(self, flag: bool) -> bool:
         """True if ``flag`` is set in any process; all must call it."""
         if self.fabric.world_size == 1:

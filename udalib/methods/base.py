@@ -56,6 +56,9 @@ class Runtime(Protocol):
     def average(self, tensor: Tensor) -> Tensor:
         """Return the mean of ``tensor`` over processes (for statistics, prototypes; outside autograd)."""
 
+    def gather_rows(self, tensor: Tensor) -> Tensor:
+        """Return the rows (B, ...) of all processes, by rank: (processes * B, ...) (for queues; outside autograd)."""
+
 
 class LocalRuntime:
     """One process, full precision, no accumulation: what a notebook needs to call ``method.step`` by hand.
@@ -93,6 +96,10 @@ class LocalRuntime:
         optimizer.zero_grad(set_to_none=True)
 
     def average(self, tensor: Tensor) -> Tensor:
+        """Return ``tensor``."""
+        return tensor
+
+    def gather_rows(self, tensor: Tensor) -> Tensor:
         """Return ``tensor``."""
         return tensor
 

@@ -84,7 +84,7 @@ class DSCL(Method):
 
     title: ClassVar[str] = "DSCL"
     untrained = ("network.decoder.",)
-    batch_wise = "every query is contrasted with all queries and keys at hand, and keys go into the process's own queue"
+    batch_wise = "every query is contrasted with the queries and keys of its own process, beside the common queue"
 
     def __init__(
         self,
@@ -136,6 +136,9 @@ class DSCL(Method):
     def step(self, batches: Mapping[str, Batch], iteration: int) -> Logs:
         """Views, momentum update, both losses, enqueue, one update; logs ``loss``, ``loss_contrast``, ``loss_patches``.
 
+        The keys of all processes go into one queue, the same everywhere; BatchNorm of the key encoder sees those of its
+        own process (the published code shuffles them between processes).
+
         Raises:
             DataError: the batch has no ``target`` (B,) of whole numbers.
         """
@@ -146,7 +149,7 @@ class DSCL(Method):
         with self.runtime.autocast():
             seen = self.embed(views)
         contrast, patches = self.losses(seen, target)
-        self.queue.enqueue(seen["key"], target)
+        self.queue.enqueue(self.runtime.gather_rows(seen["key"]), self.runtime.gather_rows(target))
         loss = contrast + self.patch_weight * patches
         self.runtime.backward(loss)
         self.runtime.optimizer_step(self.optimizer)

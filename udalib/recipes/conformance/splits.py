@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, BrokenBarrierError
 
+import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
@@ -42,7 +43,11 @@ class Meeting:
         self._brought: list[tuple[str, Sequence[Tensor]]] = [("", ()), ("", ())]
 
     def mean(self, rank: int, purpose: str, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Means of what both bring; both must come for the same purpose, with tensors of the same shapes."""
+        """Means of what both bring, see :meth:`exchange`."""
+        return [(a + b) / 2 for a, b in zip(*self.exchange(rank, purpose, tensors), strict=True)]
+
+    def exchange(self, rank: int, purpose: str, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """What both bring, by rank; both must come for the same purpose, with tensors of the same shapes."""
         self._brought[rank] = (purpose, tensors)
         self.barrier.wait()
         (one, first), (two, second) = self._brought
@@ -50,7 +55,7 @@ class Meeting:
         expect(one == two, f"two processes part: one comes to {one}, the other to {two}.")
         shapes = [[tuple(t.shape) for t in brought] for brought in (first, second)]
         expect(shapes[0] == shapes[1], f"two processes bring other shapes to {one}, so that they would hang.")
-        return [(a + b) / 2 for a, b in zip(first, second, strict=True)]
+        return first, second
 
 
 class Process(LocalRuntime):
@@ -67,6 +72,10 @@ class Process(LocalRuntime):
     def average(self, tensor: Tensor) -> Tensor:
         """See :meth:`udalib.methods.Runtime.average`."""
         return self.meeting.mean(self.rank, "average()", [tensor.detach()])[0]
+
+    def gather_rows(self, tensor: Tensor) -> Tensor:
+        """See :meth:`udalib.methods.Runtime.gather_rows`."""
+        return torch.cat([rows for (rows,) in self.meeting.exchange(self.rank, "gather_rows()", [tensor.detach()])])
 
     def optimizer_step(self, optimizer: Optimizer) -> None:
         """See :meth:`udalib.methods.Runtime.optimizer_step`."""

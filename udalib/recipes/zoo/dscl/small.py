@@ -42,8 +42,8 @@ def contrast(queue: int) -> dict[str, Any]:
 
 
 QUICK: dict[str, Any] = {
-    "train.iterations": 20,
-    "train.log_every": 5,
+    "train.iterations": 12,
+    "train.log_every": 3,
     "streams.labelled.batch_size": 16,
 }
 
