@@ -158,7 +158,7 @@ class CrossLayerAttention(nn.Module):
         ]
 
     def weights(self, levels: Sequence[Tensor]) -> Tensor:
-        """Weights (B, heads, G, T, T) that :meth:`forward` mixes with, queries in rows; the finest level comes first."""
+        """Weights (B, heads, G, T, T) that :meth:`forward` mixes with, queries in rows; finest level first."""
         check_pyramid(levels, len(self.windows))
         qkv = [q(both[0](x)) for q, both, x in zip(self.qkv, self.cpe, levels, strict=True)]  # type: ignore[index]
         q, k, _ = self._tokens(qkv)

@@ -1,4 +1,4 @@
-"""A trained run as a function from image files to label maps."""
+"""A trained run as a function from image files to label maps, or to boxes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from udalib.data.sets.reading import read_image
 from udalib.data.transforms.geometry import same_area_size
 from udalib.engine.evaluation.inference import Inference, Sliding, resize_logits
 from udalib.methods import Method
+from udalib.models.detection.select import Detections
+from udalib.recipes.apply.detecting import detect
 from udalib.recipes.apply.loading import find_device, load_run
 from udalib.recipes.spec.specs import Recipe
 
@@ -61,7 +63,7 @@ class Predictor:
         if inference is None and self.recipe.evaluations:
             inference = self.recipe.evaluations[0].inference.build()
         size = self.working_size(images[0].shape[-2], images[0].shape[-1])
-        batch = torch.cat([self._scaled(image, size) for image in images])
+        batch = torch.cat([self.scaled(image, size) for image in images])
         logits = self.method.predict(batch) if inference is None else inference(self.method.predict, batch)
         labels = []
         for image, one in zip(images, torch.split(logits, 1), strict=True):  # one by one: full-size logits are large
@@ -69,7 +71,13 @@ class Predictor:
             labels.append(full.argmax(1)[0].to(torch.uint8).cpu())
         return labels
 
-    def _scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+    @property
+    def finds_boxes(self) -> bool:
+        """Whether the run is one of detection: its predictions are boxes."""
+        return any(evaluation.task == "detection" for evaluation in self.recipe.evaluations[:1])
+
+    def scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """A uint8 image (3, H, W) as a batch (1, 3, *size) in [0, 1] on the device."""
         batch = image[None].to(self.device).float().div_(255.0)
         if tuple(image.shape[-2:]) == size:
             return batch
@@ -90,7 +98,8 @@ def load_predictor(
         device: auto, cpu, cuda, cuda:N or mps.
         size: (h, w) whose area images are scaled to; by default the size that the recipe evaluates at, or with
             ``tile`` their own.
-        tile: (h, w) of windows that overlap by half, to predict images of any size sharply; None = as the recipe.
+        tile: (h, w) of windows that overlap by half (of boxes: by 30 %), to predict images of any size sharply; None =
+            as the recipe.
 
     Raises:
         CheckpointError: there are no weights, no run.json beside them, or they do not fit it.
@@ -153,12 +162,13 @@ class Numbering:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image file and what came of it: ``label`` uint8 (H, W), or ``error`` if it could not be read."""
+    """One image file and what came of it: ``label`` uint8 (H, W) or ``found``, or ``error`` if it could not be read."""
 
     path: Path
     relative: Path
     image: Tensor | None = None
     label: Tensor | None = None
+    found: Detections | None = None
     error: str = ""
 
 
@@ -182,8 +192,12 @@ def predict_files(
 
 
 def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Path, Tensor]]) -> Iterator[Prediction]:
-    labels = predictor.labels([image for _, _, image in group])
-    for (path, relative, image), label in zip(group, labels, strict=True):
+    images = [image for _, _, image in group]
+    if predictor.finds_boxes:
+        for (path, relative, image), found in zip(group, detect(predictor, images), strict=True):
+            yield Prediction(path, relative, image, found=found)
+        return
+    for (path, relative, image), label in zip(group, predictor.labels(images), strict=True):
         yield Prediction(path, relative, image, label)
 
 
