@@ -30,4 +30,4 @@ adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"
 self_training, class_onset, eln = map(script, ("self_training", "class_onset", "eln"))
 painters, features = map(script, ("painters", "features"))
 pin_memory, quadmix, plan = map(script, ("pin_memory", "quadmix", "plan"))
-classification = script("classification")
+classification, detection = map(script, ("classification", "detection"))

@@ -81,7 +81,7 @@ class CocoIds:
         missing = [name for name in space.names if name not in known]
         if missing:
             raise DataError(
-                f"{annotations} has no category {missing[0]!r}; it has {', '.join(known)}. Its categories must be named "
+                f"{annotations} has no category {missing[0]!r}; it has {', '.join(known)}. Name its categories "
                 f"like the classes of {space.name}."
             )
         self.categories = {name: known[name] for name in space.names}
