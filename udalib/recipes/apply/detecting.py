@@ -12,15 +12,12 @@ from torch import Tensor
 from udalib.core.errors import DataError
 from udalib.data.labels import LabelSpace
 from udalib.data.sets.boxes.reading import read_json
-from udalib.data.sets.boxes.tiles import merge, tiles
 from udalib.engine.evaluation.inference import Sliding
+from udalib.engine.evaluation.pieces import detect_in_pieces
 from udalib.models.detection.select import Detections
 
 if TYPE_CHECKING:
     from udalib.recipes.apply.predictor import Predictor
-
-OVERLAP = 0.3
-"""Share of a side that neighbouring pieces have in common, as in the paper (cfpt sheet, 4.2)."""
 
 
 @torch.inference_mode()
@@ -28,22 +25,10 @@ def detect(predictor: Predictor, images: Sequence[Tensor]) -> list[Detections]:
     """Detections, on the CPU and in each picture's own pixels, of uint8 RGB images (3, H, W) of one working size."""
     size = predictor.working_size(images[0].shape[-2], images[0].shape[-1])
     batch = torch.cat([predictor.scaled(image, size) for image in images])
-    pieces = predictor.inference
-    if isinstance(pieces, Sliding):
-        found = [_in_pieces(predictor, scaled[None], pieces) for scaled in batch]
-    else:
-        found = predictor.method.predict(batch)  # type: ignore[assignment]  # a detector gives detections
+    search: Any = predictor.method.predict  # a detector gives detections
+    pieces = predictor.inference or predictor.recipe.evaluations[0].inference.build()
+    found = [detect_in_pieces(search, x[None], pieces) for x in batch] if isinstance(pieces, Sliding) else search(batch)
     return [_own_pixels(each, size, image) for each, image in zip(found, images, strict=True)]
-
-
-def _in_pieces(predictor: Predictor, image: Tensor, pieces: Sliding) -> Any:
-    """Detections of one picture (1, 3, H, W), found in pieces and merged by NMS of each class."""
-    places = tiles((image.shape[2], image.shape[3]), pieces.crop, OVERLAP)
-    found: list[Any] = []
-    for start in range(0, len(places), pieces.max_batch):
-        part = places[start : start + pieces.max_batch]
-        found += predictor.method.predict(torch.cat([image[..., t : t + h, x : x + w] for t, x, h, w in part]))
-    return merge(found, places)
 
 
 def _own_pixels(found: Mapping[str, Tensor], size: tuple[int, int], image: Tensor) -> Detections:

@@ -20,11 +20,13 @@ from udalib.data.sets.folder import IMAGE_SUFFIXES
 from udalib.data.sets.reading import read_image
 from udalib.data.transforms.geometry import same_area_size
 from udalib.engine.evaluation.inference import Inference, Sliding, resize_logits
+from udalib.engine.evaluation.pieces import boxed_windows
 from udalib.methods import Method
 from udalib.models.detection.select import Detections
 from udalib.recipes.apply.detecting import detect
 from udalib.recipes.apply.loading import find_device, load_run
 from udalib.recipes.spec.specs import Recipe
+from udalib.recipes.spec.tasks import BOX_TASKS
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Predictor:
     @property
     def finds_boxes(self) -> bool:
         """Whether the run is one of detection: its predictions are boxes."""
-        return any(evaluation.task == "detection" for evaluation in self.recipe.evaluations[:1])
+        return finds_boxes(self.recipe)
 
     def scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """A uint8 image (3, H, W) as a batch (1, 3, *size) in [0, 1] on the device."""
@@ -108,8 +110,14 @@ def load_predictor(
     run = load_run(checkpoint, place)
     if tile is None:
         return Predictor(run.recipe, run.method, run.weights, size or evaluation_size(run.recipe), place)
-    windows = Sliding(tile, (max(1, tile[0] // 2), max(1, tile[1] // 2)))
+    half = Sliding(tile, (max(1, tile[0] // 2), max(1, tile[1] // 2)))
+    windows = boxed_windows(tile) if finds_boxes(run.recipe) else half
     return Predictor(run.recipe, run.method, run.weights, size, place, windows)
+
+
+def finds_boxes(recipe: Recipe) -> bool:
+    """Whether a recipe is one of detection: its first evaluation says so."""
+    return any(evaluation.task in BOX_TASKS for evaluation in recipe.evaluations[:1])
 
 
 def evaluation_size(recipe: Recipe) -> tuple[int, int] | None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from udalib.core.errors import DataError, unknown_name
 from udalib.data.labels import LabelSpace, custom_space, label_space
+from udalib.data.sets.boxes.erased import Erased
 from udalib.data.sets.boxes.files import BoxFiles, BoxItem
 from udalib.data.sets.boxes.reading import bccd_items, coco_items, read_json, visdrone_items
+from udalib.data.sets.boxes.tiles import Tiled
 from udalib.data.sets.manifests import Manifest, find_root, manifest
+from udalib.data.sets.reading import picture_size
 from udalib.data.sets.registry import DATASETS
 
 Root = str | os.PathLike[str] | None
@@ -53,8 +56,17 @@ def visdrone(split: str = "train", root: Root = None) -> BoxFiles:
 
 @DATASETS.register("tinyperson")
 def tinyperson(split: str = "train", root: Root = None) -> BoxFiles:
-    """TinyPerson; its training annotations are those of the pieces ("corner")."""
+    """TinyPerson, whole pictures."""
     return named_boxes("tinyperson", split, root)
+
+
+@DATASETS.register("tinyperson-pieces")
+def tinyperson_pieces(
+    split: str = "train", root: Root = None, piece: tuple[int, int] = (512, 640), overlap: float = 0.3
+) -> Tiled:
+    """TinyPerson in pieces (h, w) that share ``overlap`` of a side, what is to be ignored painted over."""
+    whole = named_boxes("tinyperson", split, root, keep_ignored=True)
+    return Tiled(Erased(whole), [picture_size(item.image) for item in whole.items], piece=piece, overlap=overlap)
 
 
 class CocoBoxes(BoxFiles):
