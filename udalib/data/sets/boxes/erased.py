@@ -12,8 +12,8 @@ from udalib.core.types import Sample
 def erase_ignored(sample: Sample) -> Sample:
     """The sample without its ignored boxes, whose pixels get the picture's mean colour.
 
-    Our sources say "the mean colour" and not of what: the picture's own is taken. They do not say either what becomes of
-    boxes that are learned and lie in an ignored region: here they keep their pixels.
+    Our sources say "the mean colour" and not of what: the picture's own is taken. They do not say either what becomes
+    of boxes that are learned and lie in an ignored region: here they keep their pixels.
     """
     ignored = sample.get("box_ignore")
     rest = {key: value for key, value in sample.items() if key != "box_ignore"}

@@ -1,12 +1,13 @@
 """TinyPerson as in the paper of CFPT, as far as our sources tell it (cfpt sheet, 4.2).
 
 Pieces of 640 x 512 that share 30 % of a side, one a batch, the schedule of the repository's stray configuration (50 000
-iterations, warm-up 500). What is to be ignored is painted over in training. Tests search whole pictures in the same pieces
-and merge them.
+iterations, warm-up 500). What is to be ignored is painted over in training. Tests search whole pictures in the same
+pieces and merge them.
 
 Differences and gaps: the paper trains and tests at several scales, these recipes at one; the learning rate is that of
-VisDrone, since none is stated; the rate falls polynomially, not in two steps (35 000 and 45 000). No published number is
-attached: the article has GFL 41.8 -> 44.2 and FSAF 42.5 -> 44.5 with CFPT, and which AP these are is lost in our sources.
+VisDrone, since none is stated; the rate falls polynomially, not in two steps (35 000 and 45 000). No published number
+is attached: the article has GFL 41.8 -> 44.2 and FSAF 42.5 -> 44.5 with CFPT, and which AP these are is lost in our
+sources.
 """
 
 from __future__ import annotations
