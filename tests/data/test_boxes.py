@@ -142,7 +142,7 @@ def test_tinyperson_in_pieces_has_every_box_and_no_ignored_one(tmp_path):
     data["annotations"] += [{"image_id": 1, "category_id": 5, "bbox": [30, 20, 8, 8], "uncertain": True}]
     data["annotations"] += [{"image_id": 1, "category_id": 5, "bbox": [45, 30, 6, 6]}]
     (tmp_path / "annotations/train.json").write_text(json.dumps(data))
-    pieces = create_dataset("tinyperson-pieces", "train", tmp_path, piece=(20, 30), overlap=0.3)
+    pieces = create_dataset("tinyperson", "train", tmp_path, piece=(20, 30), overlap=0.3)
     assert len(pieces) == 3 * 3
     assert {tuple(pieces[i]["image"].shape) for i in range(9)} == {(3, 20, 30)}
     seen = set()

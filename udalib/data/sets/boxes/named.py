@@ -55,18 +55,18 @@ def visdrone(split: str = "train", root: Root = None) -> BoxFiles:
 
 
 @DATASETS.register("tinyperson")
-def tinyperson(split: str = "train", root: Root = None) -> BoxFiles:
-    """TinyPerson, whole pictures."""
-    return named_boxes("tinyperson", split, root)
+def tinyperson(
+    split: str = "train", root: Root = None, piece: tuple[int, int] | None = None, overlap: float = 0.3
+) -> BoxFiles | Tiled:
+    """TinyPerson, whole pictures; with ``piece`` (h, w), as in training, pieces that share ``overlap`` of a side.
 
-
-@DATASETS.register("tinyperson-pieces")
-def tinyperson_pieces(
-    split: str = "train", root: Root = None, piece: tuple[int, int] = (512, 640), overlap: float = 0.3
-) -> Tiled:
-    """TinyPerson in pieces (h, w) that share ``overlap`` of a side, what is to be ignored painted over."""
+    In pieces, what is to be ignored is painted over, see :func:`udalib.data.sets.boxes.erased.erase_ignored`.
+    """
+    if piece is None:
+        return named_boxes("tinyperson", split, root)
     whole = named_boxes("tinyperson", split, root, keep_ignored=True)
-    return Tiled(Erased(whole), [picture_size(item.image) for item in whole.items], piece=piece, overlap=overlap)
+    sizes = [picture_size(item.image) for item in whole.items]
+    return Tiled(Erased(whole), sizes, piece=(piece[0], piece[1]), overlap=overlap)
 
 
 class CocoBoxes(BoxFiles):

@@ -52,7 +52,7 @@ def tinyperson(head: str, neck: str) -> Recipe:
         f"tinyperson/{head}-{neck}-r50",
         f"{head} head, neck {neck}, ResNet-50, on TinyPerson in pieces.",
         "tinyperson1",
-        boxes_stream(DatasetSpec.of("tinyperson-pieces", piece=PIECE, overlap=0.3), 1, workers=4),
+        boxes_stream(DatasetSpec.of("tinyperson", piece=PIECE, overlap=0.3), 1, workers=4),
         EvaluationSpec(
             "test",
             DatasetSpec("tinyperson", split="test"),
