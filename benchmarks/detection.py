@@ -44,6 +44,7 @@ class Timed:
     features: list[Tensor] = field(default_factory=list)
     rounds: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in PARTS})
     memory_mib: float | None = None
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def build(name: str, options: argparse.Namespace, device: torch.device) -> Timed:
@@ -112,9 +113,8 @@ def multiply_adds(timed: Timed, images: Tensor) -> dict[str, int]:
     return counts
 
 
-def describe(timed: Timed, peer: Timed, images: Tensor) -> dict[str, Any]:
+def describe(timed: Timed, peer: Timed) -> dict[str, Any]:
     """The record of one neck; a ratio above 1 is more, or slower, than the peer."""
-    counts, others = multiply_adds(timed, images), multiply_adds(peer, images)
     sizes, peers = ({"neck": count_parameters(t.detector.neck), "detector": count_parameters(t.detector)}
                     for t in (timed, peer))  # fmt: skip
     ratios = {
@@ -124,12 +124,12 @@ def describe(timed: Timed, peer: Timed, images: Tensor) -> dict[str, Any]:
     return {
         "neck": timed.name,
         "parameters": sizes,
-        "multiply_adds": counts,
+        "multiply_adds": timed.counts,
         "milliseconds": {part: milliseconds(timed.rounds[part]) for part in PARTS},
         "peak_memory_mib": timed.memory_mib,
         "over_peer": {
             "parameters": {key: value / peers[key] for key, value in sizes.items()},
-            "multiply_adds": {key: value / others[key] for key, value in counts.items()},
+            "multiply_adds": {key: value / peer.counts[key] for key, value in timed.counts.items()},
             "time": ratios,
         },
     }
@@ -176,6 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
             timed = build(name, options, device)
             for _ in range(options.warmup):
                 measure(timed, images, options, keep=False)
+            timed.counts = multiply_adds(timed, images)
             ready.append(timed)
         except Exception as error:  # too little memory for one neck must not lose the others
             skipped[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         for timed in ready:
             measure(timed, images, options, keep=True)
     peer = next((timed for timed in ready if timed.name == PEER), None)
-    rows = [describe(timed, peer, images) for timed in ready] if peer else []
+    rows = [describe(timed, peer) for timed in ready] if peer else []
     for row in rows:
         print(line(row), flush=True)
     for name, reason in skipped.items():
