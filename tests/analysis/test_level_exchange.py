@@ -57,14 +57,14 @@ def test_a_group_of_csa_reads_the_cells_that_move_it(beta):
 
 
 def test_a_token_of_csa_finds_its_own_cell():
-    """A query that equals one key only gives that cell the largest weight."""
+    """Where k = q, a cell's cosine with itself is 1 and no other's is."""
     torch.manual_seed(0)
-    block = CrossLayerSpatialAttention(16, positions=False).eval()
+    block = CrossLayerSpatialAttention(16, num_heads=1, reduction=1, positions=False).eval()
     maps = levels()
     with torch.no_grad():
         for conv in block.qkv:
-            conv.weight[4:8] = conv.weight[:4]  # k = q
-            conv.bias[4:8] = conv.bias[:4]
+            conv.weight[16:32] = conv.weight[:16]
+            conv.bias[16:32] = conv.bias[:16]
     group = token_group(block, maps, 0, 9, 6, channel=0)
     part = group.parts[0]
     row, column = divmod(int(part.weights.argmax()), part.weights.shape[1])

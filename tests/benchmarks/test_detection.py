@@ -7,7 +7,21 @@ import statistics
 import pytest
 import torch
 
-WORDS = ["--device", "cpu", "--encoder", "streets", "--channels", "16", "--size", "64", "64", "--rounds", "2"]
+WORDS = [
+    "--device",
+    "cpu",
+    "--encoder",
+    "streets",
+    "--channels",
+    "16",
+    "--size",
+    "64",
+    "64",
+    "--rounds",
+    "2",
+    "--batch-size",
+    "2",
+]
 
 
 def test_record(detection, tmp_path, capsys):
