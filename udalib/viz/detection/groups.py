@@ -49,7 +49,7 @@ def _draw_windows(axes: Axes, group: TokenGroup, strides: Sequence[int]) -> None
     for level, (part, stride) in enumerate(zip(group.parts, strides, strict=True)):
         top, left = (stride * corner - 0.5 for corner in part.corner)
         height, width = (stride * n for n in part.weights.shape)
-        look = {"edgecolor": COLORS[level], "linestyle": DASHES[level], "linewidth": 1.8}
+        look: dict[str, Any] = {"edgecolor": COLORS[level], "linestyle": DASHES[level], "linewidth": 1.8}
         axes.add_patch(Rectangle((left, top), width, height, facecolor="none", label=f"L{level}", **look))
     side = strides[group.level]
     corner = (side * group.column - 0.5, side * group.row - 0.5)

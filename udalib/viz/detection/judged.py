@@ -75,7 +75,7 @@ def judge(
     found, labels, scores = (detections[key][order] for key in ("boxes", "labels", "scores"))
     truth, kinds = sample["boxes"], sample["box_labels"]
     partner = torch.full((len(found),), -1)
-    for kind in labels.unique().tolist():
+    for kind in sorted(set(labels.tolist())):
         mine, own = (labels == kind).nonzero().flatten(), (kinds == kind).nonzero().flatten()
         if len(own):
             none = np.zeros(len(own), dtype=bool)
