@@ -257,6 +257,25 @@ galleries = {kind: Gallery(images, label, embed(method, images)) for kind, metho
 asked = {crops.label_space.names[int(label[i])]: (images[i], int(label[i])) for i in (1, 8)}
 probes = {kind: {name: probe(m, *each) for name, each in asked.items()} for kind, m in methods.items()}
 explorer = NeighboursExplorer(galleries, probes, crops.label_space)
+    "token groups": STREETS
+    + """
+from udalib.models.cfpt.attention import CrossLayerChannelAttention, CrossLayerSpatialAttention
+torch.manual_seed(0)
+levels = [torch.randn(1, 16, 16 >> i, 32 >> i) for i in range(4)]
+blocks = {"CSA": CrossLayerSpatialAttention(16).eval(), "CCA": CrossLayerChannelAttention(16).eval()}
+explorer = GroupsExplorer(samples[0]["image"], {k: (b, levels) for k, b in blocks.items()}, (4, 8, 16, 32))
+""",
+    "reach of an exchange": STREETS
+    + """
+explorer = ReachExplorer((4, 4, 4, 4), finest=(16, 32), seeds=(0,))
+""",
+    "detections": STREETS
+    + """
+from udalib.world.boxes import StreetBoxes
+above = StreetBoxes("above", "val", 4, (64, 128), cache=False)
+seen = [above[i] for i in range(4)]
+found = {n: [stand_in_detections(s, 10, skill=k) for s in seen] for n, k in (("good", 0.95), ("bad", 0.3))}
+explorer = DetectionsExplorer(seen, found, above.label_space, threshold=0.2)
 """,
     "seeds": STREETS + "explorer = SeedsExplorer()",
     "label files": STREETS

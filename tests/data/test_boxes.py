@@ -10,9 +10,11 @@ from PIL import Image
 from udalib.core.errors import DataError
 from udalib.data import CocoBoxes, create_dataset, label_space
 from udalib.data.sets.boxes.check import check_boxes
+from udalib.data.sets.boxes.erased import erase_ignored
 from udalib.data.sets.boxes.files import Box, BoxItem
 from udalib.data.sets.boxes.reading import visdrone_boxes
 from udalib.data.sets.boxes.tiles import cut_sample, merge, tiles
+from udalib.data.sets.reading import picture_size, read_image
 from udalib.world.boxes import StreetBoxes, packed, unpacked
 
 
@@ -116,3 +118,44 @@ def test_layouts_of_visdrone_s_text_and_of_bccd(tmp_path):
     assert sample["box_labels"].tolist() == [label_space("bccd3").names.index("Platelets")]
     with pytest.raises(DataError, match="no split 'test'"):
         create_dataset("bccd", "test", tmp_path)
+
+
+def test_ignored_boxes_are_painted_over_and_learned_ones_are_not():
+    image = torch.zeros(3, 20, 30, dtype=torch.uint8)
+    image[:, :, :15] = 200
+    sample = {"image": image, "boxes": torch.tensor([[0.0, 0, 10, 10], [4, 4, 8, 8]]), "name": "a"}
+    sample |= {"box_labels": torch.tensor([0, 0]), "box_ignore": torch.tensor([True, False])}
+    erased = erase_ignored(sample)
+    assert set(erased) == {"image", "boxes", "box_labels", "name"}
+    assert erased["boxes"].tolist() == [[4, 4, 8, 8]]
+    assert erased["image"][0, 0, 0] == 100
+    assert (erased["image"][:, 4:8, 4:8] == 200).all()
+    assert torch.equal(erased["image"][:, 10:], image[:, 10:])
+    assert image.max() == 200, "the sample that was given is left as it was"
+    nothing = erase_ignored({**sample, "box_ignore": torch.tensor([False, False])})
+    assert torch.equal(nothing["image"], image)
+
+
+def test_tinyperson_in_pieces_has_every_box_and_no_ignored_one(tmp_path):
+    write_coco(tmp_path, "annotations/train.json", "train/a.png", "sea_person")
+    data = json.loads((tmp_path / "annotations/train.json").read_text())
+    data["annotations"] += [{"image_id": 1, "category_id": 5, "bbox": [30, 20, 8, 8], "uncertain": True}]
+    data["annotations"] += [{"image_id": 1, "category_id": 5, "bbox": [45, 30, 6, 6]}]
+    (tmp_path / "annotations/train.json").write_text(json.dumps(data))
+    pieces = create_dataset("tinyperson", "train", tmp_path, piece=(20, 30), overlap=0.3)
+    assert len(pieces) == 3 * 3
+    assert {tuple(pieces[i]["image"].shape) for i in range(9)} == {(3, 20, 30)}
+    seen = set()
+    for i, (_, (top, left, _, _)) in enumerate(pieces.places):
+        seen |= {tuple(box.tolist()) for box in pieces[i]["boxes"] + torch.tensor([left, top] * 2)}
+    assert seen >= {(2, 3, 12, 8), (45, 30, 51, 36)}
+    assert all("box_ignore" not in pieces[i] for i in range(9))
+
+
+def test_the_size_of_a_picture_is_that_of_its_pixels(tmp_path):
+    for orientation, size in ((1, (40, 60)), (6, (60, 40))):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.zeros((40, 60, 3), dtype=np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+        assert picture_size(tmp_path / "a.jpg") == size
+        assert tuple(read_image(tmp_path / "a.jpg").shape[1:]) == size

@@ -464,6 +464,34 @@ def pooled_means(counts, right, total, many, few):
     return {g: np.array(right)[kind == g].sum() / np.array(total)[kind == g].sum() for g in ("many", "medium", "few")}
 
 
+def csa_windows(levels, overlap, coarsest=None, pad=lambda size, s: (size - s + 1) // 2, growth=2):
+    sides = [growth**j for j in reversed(range(levels))]
+    sizes = [s + overlap if s > 1 else coarsest or overlap for s in sides]
+    return [(size, s, pad(size, s)) for size, s in zip(sizes, sides, strict=True)]
+
+
+def unshuffled(x, u, order=(0, 2, 4, 1, 3)):
+    c, h, w = x.shape
+    return x.view(c, h // u, u, w // u, u).permute(order).reshape(c * u * u, h // u, w // u)
+
+
+def cosines(q, k, v, bias, scale=1.0):
+    return ((F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).T) / scale + bias).softmax(-1) @ v
+
+
+def window_holders(n, size, stride, padding):
+    starts = [i * stride - padding for i in range(n)]
+    return [sum(start <= cell < start + size for start in starts) for cell in range(n * stride)]
+
+
+def average_precision(hits, total, points=101, best=True, reached=False, own=False):
+    right = np.cumsum(hits)
+    precision, recall = right / np.arange(1, len(hits) + 1), right / (right[-1] if own else total)
+    precision = np.maximum.accumulate(precision[::-1])[::-1] if best else precision
+    values = [precision[recall >= r][0] if (recall >= r).any() else 0.0 for r in np.linspace(0, 1, points)]
+    return np.mean(values[: int(recall[-1] * 100 + 1e-9) + 1] if reached else values)
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -538,6 +566,12 @@ RIGHT = {
     "14.4": distilled,
     "14.5": by_class,
     "14.6": shot_means,
+    "15.1": csa_windows,
+    "15.2": unshuffled,
+    "15.3": cosines,
+    "15.4": window_holders,
+    "15.5": lambda h, w: (h * w * 116**2, (85 * h * w) ** 2),
+    "15.6": average_precision,
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -934,6 +968,43 @@ WRONG = [
     ("14.6", lambda *given: shot_means(*given, below=lambda n, few: n <= few), "20 are not|20 pictures are not"),
     ("14.6", lambda *given: shot_means(*given, above=lambda n, many: n >= many), "100 pictures are not"),
     ("14.6", lambda *given: {**shot_means(*given), "medium": 0.0}, "accuracy of medium"),
+    ("15.1", lambda n, b: csa_windows(n, b)[:2], "a level"),
+    ("15.1", lambda n, b: csa_windows(n, b)[::-1], "begin with the finest"),
+    ("15.1", lambda n, b: csa_windows(n, b, coarsest=1 + b), "the overlap alone"),
+    ("15.1", lambda n, b: csa_windows(n, b, growth=4), "sizes and strides"),
+    ("15.1", lambda n, b: csa_windows(n, b, pad=lambda size, s: 0), "rounded up"),
+    ("15.1", lambda n, b: csa_windows(n, 1), "4 levels, overlap 3"),
+    ("15.2", lambda x, u: unshuffled(x, u).flatten(1), "become .8, 2, 3."),
+    ("15.2", lambda x, u: x.reshape(-1, x.shape[1] // u, x.shape[2] // u), "keeps neighbours"),
+    ("15.2", lambda x, u: unshuffled(x, u, (2, 4, 0, 1, 3)), "of channel 0 come first"),
+    ("15.2", lambda x, u: unshuffled(x, u, (0, 4, 2, 1, 3)), "dx runs fastest"),
+    ("15.2", lambda x, u: unshuffled(x, u).flip(0), "holds x"),
+    ("15.3", lambda q, k, v, b: (q @ k.T + b).softmax(-1) @ v, "to length 1"),
+    ("15.3", lambda q, k, v, b: (q @ k.T / 2 + b).softmax(-1) @ v, "beside the unit length"),
+    ("15.3", lambda q, k, v, b: cosines(q, k, v, b, 2.0), "no temperature"),
+    ("15.3", lambda q, k, v, b: (cosines(q, k, torch.eye(5), 0 * b) + b) @ v, "before the soft-max"),
+    ("15.3", lambda q, k, v, b: cosines(q, k, v, 0 * b), "positions are missing"),
+    ("15.3", lambda q, k, v, b: ((F.normalize(q) @ F.normalize(k).T) + b).softmax(0) @ v, "over the keys"),
+    ("15.3", lambda q, k, v, b: v, "times v"),
+    ("15.4", lambda n, size, s, p: window_holders(n, size, s, p)[1:], "one number for each"),
+    ("15.4", lambda n, size, s, p: window_holders(n, size, s, 0), "not at i"),
+    ("15.4", lambda n, size, s, p: [1] * (n * s), "4 windows of 3"),
+    ("15.5", lambda h, w: (h * w * 116**2,), "two numbers"),
+    ("15.5", lambda h, w: (h * w * 85**2, (85 * h * w) ** 2), "windows overlap"),
+    ("15.5", lambda h, w: (116**2, (85 * h * w) ** 2), "is ONE group"),
+    ("15.5", lambda h, w: (h * w * 116**2, (64 * h * w) ** 2), "ALL levels"),
+    ("15.5", lambda h, w: (h * w * 116, (85 * h * w) ** 2), "a coarsest level of 2 x 4"),
+    ("15.6", lambda hits, total: average_precision(hits, total, own=True), "never found"),
+    ("15.6", lambda hits, total: average_precision(hits, total, best=False), "the BEST"),
+    ("15.6", lambda hits, total: average_precision(hits, total, reached=True), "never reached counts as 0"),
+    ("15.6", lambda hits, total: average_precision(hits, total, points=11), "that is 11 points"),
+    (
+        "15.6",
+        lambda hits, total: (np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].sum() / total,
+        "mean precision at the hits",
+    ),
+    ("15.6", lambda hits, total: 0.25, "the average precision should be"),
+    ("15.6", lambda hits, total: max(average_precision(hits, total), 0.1), "without a hit"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tyro.conf import Positional
 
 from udalib.cli.predicted import write_pictures, write_video
+from udalib.cli.predicted_boxes import write_boxes
 from udalib.core.errors import ConfigError, DataError
 from udalib.data.sets.folder import IMAGE_SUFFIXES
 from udalib.data.video import VIDEO_SUFFIXES, require_av
@@ -26,32 +27,44 @@ def predict(
     batch_size: int = 4,
     alpha: float = 0.5,
     frame_labels: bool = False,
+    score: float = 0.3,
+    annotations: Path | None = None,
     device: str = "auto",
 ) -> int:
     """Predict images (for each an overlay, a label PNG of train ids and a colour PNG) and videos (an overlay video).
+
+    A run of detection gives an overlay with boxes for each image, and for all of them ``detections.json`` in COCO's
+    result format beside ``images.json``, which lists images and categories under the same ids.
 
     Args:
         checkpoint: run folder (final weights), last.ckpt or best.safetensors with its run.json beside it.
         images: image and video files or folders of them, any size; videos need PyAV: pip install 'udalib[video]'.
         out: folder to write to.
         size: height and width whose area images are scaled to; default: the size the recipe evaluates at.
-        tile: height and width of windows, overlapping by half, in which images are predicted; without --size at their
-            own size.
+        tile: height and width of windows, overlapping by half (of boxes: by 30 %), in which images are predicted;
+            without --size at their own size.
         batch_size: images predicted together, if they have one size.
         alpha: opacity of the classes in the overlay, 0 to 1.
         frame_labels: write a label PNG of each frame of a video as well.
+        score: smallest score of a box that is drawn; detections.json has all that the run gives.
+        annotations: a COCO-format file whose ids of images and categories detections.json uses.
         device: auto, cpu, cuda, cuda:N or mps.
     """
-    _check(size, tile, batch_size, alpha)
+    _check(size, tile, batch_size, alpha, score)
     if not images:
         raise ConfigError("no image was given; name files or folders after the checkpoint.")
     files = find_images(images, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
     if any(map(is_video, files)):
         require_av()
     predictor = load_predictor(checkpoint, device, size, tile)
+    check_task(predictor, files, annotations)
     names = output_names([relative for _, relative in files])
     targets = {path: out / name for (path, _), name in zip(files, names, strict=True)}
     pictures = [file for file in files if not is_video(file)]
+    if predictor.finds_boxes:
+        broken = write_boxes(predictor, pictures, targets, out, batch_size=batch_size, score=score, file=annotations)
+        print(f"{len(files) - broken} of {len(files)} images searched with {predictor.weights}, written to {out}")
+        return 1 if broken else 0
     broken = predict_pictures(predictor, pictures, targets, batch_size, alpha)
     videos = [path for path, _ in filter(is_video, files)]
     broken += predict_videos(predictor, videos, targets, batch_size, alpha, frame_labels)
@@ -60,12 +73,23 @@ def predict(
     return 1 if broken else 0
 
 
-def _check(size: tuple[int, int] | None, tile: tuple[int, int] | None, batch_size: int, alpha: float) -> None:
+def check_task(predictor: Predictor, files: Sequence[tuple[Path, Path]], annotations: Path | None) -> None:
+    """Refuse what a run of detection cannot do, and what only such a run can."""
+    if predictor.finds_boxes and any(map(is_video, files)):
+        raise ConfigError(f"{predictor.weights} finds boxes, which are drawn on images alone; give a video's frames.")
+    if annotations is not None and not predictor.finds_boxes:
+        raise ConfigError(f"--annotations numbers boxes, and {predictor.weights} finds none; leave it out.")
+
+
+def _check(
+    size: tuple[int, int] | None, tile: tuple[int, int] | None, batch_size: int, alpha: float, score: float
+) -> None:
     """Refuse numbers that make no sense."""
     sizes = [side for pair in (size, tile) if pair is not None for side in pair]
-    if batch_size < 1 or not 0 <= alpha <= 1 or min(sizes, default=1) < 1:
+    if batch_size < 1 or min(sizes, default=1) < 1 or not (0 <= alpha <= 1 and 0 <= score <= 1):
         raise ConfigError(
-            f"batch_size {batch_size}, size {size} and tile {tile} must be positive, alpha {alpha} within 0 and 1."
+            f"batch_size {batch_size}, size {size} and tile {tile} must be positive, alpha {alpha} within 0 and 1, "
+            f"score {score} likewise."
         )
 
 

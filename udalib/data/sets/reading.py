@@ -20,6 +20,8 @@ from udalib.data.labels import LabelSpace
 io = LazyModule("torchvision.io")
 
 DECODERS = ("ids", "first16", "color", "viper", "ids16")
+ORIENTATION = 0x0112
+"""Number of EXIF's rotation tag."""
 AGAIN = "Copy or download it again."
 
 
@@ -76,6 +78,14 @@ def read_image(path: Path) -> Tensor:
         upright = ImageOps.exif_transpose(image)
         pixels = np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the image that :func:`read_image` gives, from the file's head alone."""
+    with opened(path, "image") as image:
+        width, height = image.size
+        turned = image.getexif().get(ORIENTATION, 1) >= 5  # lying on its side
+    return (width, height) if turned else (height, width)
 
 
 def require_end(path: Path, role: str) -> None:

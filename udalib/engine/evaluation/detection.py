@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -10,22 +10,24 @@ from torch import Tensor
 
 from udalib.core.errors import ConfigError
 from udalib.core.types import Sample
+from udalib.engine.evaluation.inference import Inference, Sliding
 from udalib.engine.evaluation.labelled import LabelledSet
+from udalib.engine.evaluation.pieces import Detect, detect_in_pieces
 from udalib.metrics.detection import COCO, TINY, ImageBoxes, Protocol, coco_scores, evaluate, tiny_scores
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-
-Detect = Callable[[Tensor], Sequence[Any]]
-"""RGB float images (B, 3, H, W) in [0, 1] -> for each ``boxes``, ``scores``, ``labels``."""
 
 
 class DetectionEvaluator(LabelledSet):
     """Scores detections on every sample of a data set with ``boxes`` (G, 4) and ``box_labels`` (G,).
 
     ``box_ignore`` bool (G,), where a sample has it, marks boxes whose detection counts neither way. Where the
-    transforms resize the images, detections are taken back to the pixels of the data set.
+    transforms resize the images, detections are taken back to the pixels of the data set. With :attr:`inference` set to
+    windows (:class:`Sliding`) each picture is searched in pieces, see :func:`detect_in_pieces`.
     """
+
+    inference: Inference | None = None
 
     answer: ClassVar[str] = "boxes"
     score: ClassVar[str] = "ap"
@@ -51,7 +53,7 @@ class DetectionEvaluator(LabelledSet):
         found: list[ImageBoxes] = []
         for samples in self.groups(range(rank, len(self.dataset), world_size)):
             images = self.images(samples, device)
-            answers = predict(images)
+            answers = self._answers(predict, images)
             if len(answers) != len(samples) or not all(isinstance(a, dict) and "boxes" in a for a in answers):
                 raise ConfigError(
                     f"the model gives {type(answers).__name__} of {len(answers)} for {len(samples)} pictures; a "
@@ -66,6 +68,11 @@ class DetectionEvaluator(LabelledSet):
         scores = evaluate(found, self.label_space.num_classes, self.protocol)
         counts = {"images": len(self.dataset), "detections": sum(len(i.found) for i in found)}
         return self.summary(scores) | counts
+
+    def _answers(self, predict: Detect, images: Tensor) -> Sequence[Any]:
+        if not isinstance(self.inference, Sliding):
+            return predict(images)
+        return [detect_in_pieces(predict, image[None], self.inference) for image in images]
 
     def summary(self, scores: Any) -> dict[str, Any]:
         """The numbers of the protocol."""

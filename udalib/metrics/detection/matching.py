@@ -73,18 +73,22 @@ def overlap(found: Floats, true: Floats, crowd: Bools) -> Floats:
 
 
 def match(iou: Floats, ignored: Bools, crowd: Bools, thresholds: Floats) -> tuple[Bools, Bools]:
-    """Greedy matching at every threshold, best detection first.
+    """What COCO needs of :func:`partners`: bool (T, D), a detection has a box; that box is an ignored one."""
+    found = partners(iou, ignored, crowd, thresholds)
+    matched = found >= 0
+    return matched, matched & (np.append(ignored, False)[found])
+
+
+def partners(iou: Floats, ignored: Bools, crowd: Bools, thresholds: Floats) -> NDArray[np.int64]:
+    """Greedy matching at every threshold, best detection first: the box of each detection (T, D), -1 for none.
 
     A detection takes the free box of largest IoU (of equal ones the last); boxes that are ignored only if no other
     is left.
-
-    Returns:
-        ``matched`` and ``neither``, bool (T, D): it has a box; that box is an ignored one.
     """
     count, limits = len(thresholds), np.minimum(thresholds, 1 - 1e-10)[:, None]
-    matched, neither = np.zeros((count, len(iou)), dtype=bool), np.zeros((count, len(iou)), dtype=bool)
+    found = np.full((count, len(iou)), -1, dtype=np.int64)
     if not iou.shape[1]:
-        return matched, neither
+        return found
     taken = np.zeros((count, iou.shape[1]), dtype=bool)
     rows, last = np.arange(count), iou.shape[1] - 1
     for d, values in enumerate(iou):
@@ -93,10 +97,9 @@ def match(iou: Floats, ignored: Bools, crowd: Bools, thresholds: Floats) -> tupl
         pool = np.where(wanted.any(1, keepdims=True), wanted, free)
         choice = last - np.where(pool, values[None], -1.0)[:, ::-1].argmax(1)
         some = pool.any(1)
-        matched[:, d] = some
-        neither[:, d] = some & ignored[choice]
+        found[some, d] = choice[some]
         taken[rows[some], choice[some]] = True
-    return matched, neither
+    return found
 
 
 def absorbed(found: Floats, true: Floats, true_area: Floats, ignored: Bools, thresholds: Floats) -> Bools:

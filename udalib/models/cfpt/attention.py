@@ -66,10 +66,15 @@ class Mlp(nn.Module):
         return y
 
 
-def cosine_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """softmax(cos(q, k) + bias) v for q, k, v (..., T, D): no temperature, and padded tokens (zeros) take part."""
+def cosine_weights(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
+    """softmax(cos(q, k) + bias) (..., T, T) for q, k (..., T, D): no temperature; padded tokens (zeros) take part."""
     logits = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-1, -2)
-    return (logits if bias is None else logits + bias).softmax(-1) @ v
+    return (logits if bias is None else logits + bias).softmax(-1)
+
+
+def cosine_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """What the :func:`cosine_weights` of q and k mix of v (..., T, D)."""
+    return cosine_weights(q, k, bias) @ v
 
 
 class CrossLayerAttention(nn.Module):
@@ -90,6 +95,8 @@ class CrossLayerAttention(nn.Module):
     """
 
     growth = 2
+    tokens: list[int]
+    """Tokens of a group on every level."""
 
     def __init__(
         self,
@@ -119,6 +126,7 @@ class CrossLayerAttention(nn.Module):
         self.proj = nn.ModuleList([nn.Conv2d(self.hidden, in_dim, 1) for _ in every])
         self.mlp = nn.ModuleList([Mlp(in_dim, int(in_dim * mlp_ratio)) for _ in every])
         sizes, spatial = [w.size for w in self.windows], self.growth == 2
+        self.tokens = [size**2 if spatial else size for size in sizes]
         self.pos_embed = (
             CrossLayerPositions(sizes, num_heads, spatial=spatial, official=official) if positions else None
         )
@@ -142,13 +150,25 @@ class CrossLayerAttention(nn.Module):
 
     def attend(self, qkv: Sequence[Tensor]) -> list[Tensor]:
         """Maps (B, 3 * hidden, H, W) of q, k and v to maps (B, hidden, H, W)."""
-        groups = [self.split(x, i) for i, x in enumerate(qkv)]
-        q, k, v = torch.cat(groups, dim=-2).unbind(0)
-        mixed = cosine_attention(q, k, v, None if self.pos_embed is None else self.pos_embed())
-        parts = torch.split(mixed, [g.shape[-2] for g in groups], dim=-2)
+        q, k, v = self._tokens(qkv)
+        mixed = cosine_attention(q, k, v, self._bias())
+        parts = torch.split(mixed, self.tokens, dim=-2)
         return [
             self.join(part, i, (x.shape[2], x.shape[3])) for i, (part, x) in enumerate(zip(parts, qkv, strict=True))
         ]
+
+    def weights(self, levels: Sequence[Tensor]) -> Tensor:
+        """Weights (B, heads, G, T, T) that :meth:`forward` mixes with, queries in rows; finest level first."""
+        check_pyramid(levels, len(self.windows))
+        qkv = [q(both[0](x)) for q, both, x in zip(self.qkv, self.cpe, levels, strict=True)]  # type: ignore[index]
+        q, k, _ = self._tokens(qkv)
+        return cosine_weights(q, k, self._bias())
+
+    def _tokens(self, qkv: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return torch.cat([self.split(x, i) for i, x in enumerate(qkv)], dim=-2).unbind(0)
+
+    def _bias(self) -> Tensor | None:
+        return None if self.pos_embed is None else self.pos_embed()
 
     def split(self, qkv: Tensor, level: int) -> Tensor:
         """Groups (3, B, heads, G, T, D) of one level."""

@@ -1,4 +1,4 @@
-"""A trained run as a function from image files to label maps."""
+"""A trained run as a function from image files to label maps, or to boxes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ from udalib.data.sets.folder import IMAGE_SUFFIXES
 from udalib.data.sets.reading import read_image
 from udalib.data.transforms.geometry import same_area_size
 from udalib.engine.evaluation.inference import Inference, Sliding, resize_logits
+from udalib.engine.evaluation.pieces import boxed_windows
 from udalib.methods import Method
+from udalib.models.detection.select import Detections
 from udalib.ops.pseudo_labels import class_map
+from udalib.recipes.apply.detecting import detect
 from udalib.recipes.apply.loading import find_device, load_run
 from udalib.recipes.spec.specs import Recipe
+from udalib.recipes.spec.tasks import BOX_TASKS
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Predictor:
         if inference is None and self.recipe.evaluations:
             inference = self.recipe.evaluations[0].inference.build()
         size = self.working_size(images[0].shape[-2], images[0].shape[-1])
-        batch = torch.cat([self._scaled(image, size) for image in images])
+        batch = torch.cat([self.scaled(image, size) for image in images])
         logits = self.method.predict(batch) if inference is None else inference(self.method.predict, batch)
         labels = []
         for image, one in zip(images, torch.split(logits, 1), strict=True):  # one by one: full-size logits are large
@@ -70,7 +74,13 @@ class Predictor:
             labels.append(class_map(full)[0].to(torch.uint8).cpu())
         return labels
 
-    def _scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+    @property
+    def finds_boxes(self) -> bool:
+        """Whether the run is one of detection: its predictions are boxes."""
+        return finds_boxes(self.recipe)
+
+    def scaled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """A uint8 image (3, H, W) as a batch (1, 3, *size) in [0, 1] on the device."""
         batch = image[None].to(self.device).float().div_(255.0)
         if tuple(image.shape[-2:]) == size:
             return batch
@@ -91,7 +101,8 @@ def load_predictor(
         device: auto, cpu, cuda, cuda:N or mps.
         size: (h, w) whose area images are scaled to; by default the size that the recipe evaluates at, or with
             ``tile`` their own.
-        tile: (h, w) of windows that overlap by half, to predict images of any size sharply; None = as the recipe.
+        tile: (h, w) of windows that overlap by half (of boxes: by 30 %), to predict images of any size sharply; None =
+            as the recipe.
 
     Raises:
         CheckpointError: there are no weights, no run.json beside them, or they do not fit it.
@@ -100,8 +111,14 @@ def load_predictor(
     run = load_run(checkpoint, place)
     if tile is None:
         return Predictor(run.recipe, run.method, run.weights, size or evaluation_size(run.recipe), place)
-    windows = Sliding(tile, (max(1, tile[0] // 2), max(1, tile[1] // 2)))
+    half = Sliding(tile, (max(1, tile[0] // 2), max(1, tile[1] // 2)))
+    windows = boxed_windows(tile) if finds_boxes(run.recipe) else half
     return Predictor(run.recipe, run.method, run.weights, size, place, windows)
+
+
+def finds_boxes(recipe: Recipe) -> bool:
+    """Whether a recipe is one of detection: its first evaluation says so."""
+    return any(evaluation.task in BOX_TASKS for evaluation in recipe.evaluations[:1])
 
 
 def evaluation_size(recipe: Recipe) -> tuple[int, int] | None:
@@ -154,12 +171,13 @@ class Numbering:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image file and what came of it: ``label`` uint8 (H, W), or ``error`` if it could not be read."""
+    """One image file and what came of it: ``label`` uint8 (H, W) or ``found``, or ``error`` if it could not be read."""
 
     path: Path
     relative: Path
     image: Tensor | None = None
     label: Tensor | None = None
+    found: Detections | None = None
     error: str = ""
 
 
@@ -183,8 +201,12 @@ def predict_files(
 
 
 def _predicted(predictor: Predictor, group: Sequence[tuple[Path, Path, Tensor]]) -> Iterator[Prediction]:
-    labels = predictor.labels([image for _, _, image in group])
-    for (path, relative, image), label in zip(group, labels, strict=True):
+    images = [image for _, _, image in group]
+    if predictor.finds_boxes:
+        for (path, relative, image), found in zip(group, detect(predictor, images), strict=True):
+            yield Prediction(path, relative, image, found=found)
+        return
+    for (path, relative, image), label in zip(group, predictor.labels(images), strict=True):
         yield Prediction(path, relative, image, label)
 
 

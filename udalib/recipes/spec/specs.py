@@ -135,7 +135,7 @@ class EvaluationSpec:
         sample_transforms: on each decoded uint8 image alone (Pillow's resize of a published protocol).
         transforms: on batches of images alone, on the device; labels keep their size (nothing random here).
         task: what is predicted, a name of :data:`udalib.recipes.spec.tasks.TASKS`; ``subsets``, ``inference`` and
-            ``label_size`` are of segmentation.
+            ``label_size`` are of segmentation (windows of detection, too).
         label_size: (height, width) to which labels are resized by nearest neighbour before they are scored, as some
             published protocols do; None = labels keep their size.
     """

@@ -75,6 +75,17 @@ def _whole_images(evaluator: Callable[..., Any]) -> Callable[[Any, LabelSpace, E
     return build
 
 
+def _boxes(evaluator: type[DetectionEvaluator]) -> Callable[[Any, LabelSpace, EvaluationSpec, bool], Any]:
+    """For detection, on whole images or in windows."""
+
+    def build(dataset: Any, space: LabelSpace, spec: EvaluationSpec, align_corners: bool) -> DetectionEvaluator:
+        built: DetectionEvaluator = _whole_images(evaluator)(dataset, space, spec, align_corners)
+        built.inference = spec.inference.build()
+        return built
+
+    return build
+
+
 TASKS.add("segmentation", Task("miou", "mIoU", "iou", "IoU by class", _segmentation))
 TASKS.add("video", Task("miou", "mIoU", "iou", "IoU by class", _clips))
 TASKS.add(
@@ -100,4 +111,6 @@ for _name, _score, _title, _evaluator in (
     ("detection", "ap", "AP", DetectionEvaluator),
     ("tiny_detection", "ap50_tiny", "AP50 tiny", TinyPersonEvaluator),
 ):
-    TASKS.add(_name, Task(_score, _title, "class_ap", "AP by class", _whole_images(_evaluator)))
+    TASKS.add(_name, Task(_score, _title, "class_ap", "AP by class", _boxes(_evaluator)))
+BOX_TASKS = ("detection", "tiny_detection")
+"""Tasks whose predictions are boxes."""

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from udalib.core.errors import DataError, unknown_name
 from udalib.data.labels import LabelSpace, custom_space, label_space
+from udalib.data.sets.boxes.erased import Erased
 from udalib.data.sets.boxes.files import BoxFiles, BoxItem
 from udalib.data.sets.boxes.reading import bccd_items, coco_items, read_json, visdrone_items
+from udalib.data.sets.boxes.tiles import Tiled
 from udalib.data.sets.manifests import Manifest, find_root, manifest
+from udalib.data.sets.reading import picture_size
 from udalib.data.sets.registry import DATASETS
 
 Root = str | os.PathLike[str] | None
@@ -52,9 +55,18 @@ def visdrone(split: str = "train", root: Root = None) -> BoxFiles:
 
 
 @DATASETS.register("tinyperson")
-def tinyperson(split: str = "train", root: Root = None) -> BoxFiles:
-    """TinyPerson; its training annotations are those of the pieces ("corner")."""
-    return named_boxes("tinyperson", split, root)
+def tinyperson(
+    split: str = "train", root: Root = None, piece: tuple[int, int] | None = None, overlap: float = 0.3
+) -> BoxFiles | Tiled:
+    """TinyPerson, whole pictures; with ``piece`` (h, w), as in training, pieces that share ``overlap`` of a side.
+
+    In pieces, what is to be ignored is painted over, see :func:`udalib.data.sets.boxes.erased.erase_ignored`.
+    """
+    if piece is None:
+        return named_boxes("tinyperson", split, root)
+    whole = named_boxes("tinyperson", split, root, keep_ignored=True)
+    sizes = [picture_size(item.image) for item in whole.items]
+    return Tiled(Erased(whole), sizes, piece=(piece[0], piece[1]), overlap=overlap)
 
 
 class CocoBoxes(BoxFiles):
