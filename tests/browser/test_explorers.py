@@ -93,6 +93,18 @@ explorer = MixingExplorer(sources, samples, space)
 sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
 explorer = QuadMixExplorer(sources, samples, space)
 """,
+    "carried labels": STREETS
+    + """
+from udalib.world import StreetClips
+clips = StreetClips("target", length=2, size=(32, 64), cache=False, frames=5)
+explorer = CarriedExplorer([clips[i] for i in range(2)], space)
+""",
+    "aggregation over time": STREETS
+    + """
+from udalib.world import StreetClips
+clips = StreetClips("target", length=2, size=(32, 64), cache=False, frames=5)
+explorer = AggregationExplorer([clips[i] for i in range(2)], space)
+""",
     "rare classes": """
 from udalib.viz.daformer.rare_class_explorer import Collection, RareClassExplorer
 from udalib.world import Streets

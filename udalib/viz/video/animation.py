@@ -18,7 +18,8 @@ from udalib.core.errors import ConfigError
 from udalib.core.files import atomic_path
 from udalib.viz.theme import to_array
 
-COLORS = 128
+COLORS, PAPER = 128, 248
+"""Colours of a loop; the least grey level of paper."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,18 @@ def animate(figures: Iterable[Figure], *, milliseconds: int = 500, alt: str = ""
         raise ConfigError(
             f"give figures of one size and 20 ms or more for each; got sizes {sorted(sizes)} and {milliseconds} ms."
         )
-    palette = Image.fromarray(np.concatenate([array[::3, ::3] for array in arrays])).quantize(COLORS)
+    palette = _palette(np.concatenate([array[::3, ::3] for array in arrays]))
     plain = Image.Dither.NONE
     first, *rest = (Image.fromarray(array).quantize(palette=palette, dither=plain) for array in arrays)
     buffer = io.BytesIO()
-    # disposal and optimize as they are: equal frames must not be merged, or the loop would change its length.
     first.save(buffer, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
     return Animation(buffer.getvalue(), alt)
+
+
+def _palette(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Colours of ``pixels`` (H, W, 3) as a picture's palette; what is nearly white becomes white: it is paper."""
+    found = Image.fromarray(pixels).quantize(COLORS)
+    colors = np.asarray(found.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    colors = np.where(colors.min(1, keepdims=True) >= PAPER, 255, colors)
+    found.putpalette(colors.astype(np.uint8).tobytes())
+    return found

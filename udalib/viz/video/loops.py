@@ -39,7 +39,8 @@ def travelling_labels(
                 f"carried from frame 0: {100 * carried.right(clip.labels[frame])[1]:.1f} % right, {hidden:.1f} % lost"
             )
         figure, axes = _row(clip, 3)
-        show_image(axes[0], to_hwc(clip.frames[frame]), f"frame {frame}, {flow} flow to the frame before")
+        arrows = f", {flow} flow to the frame before" if frame else ""
+        show_image(axes[0], to_hwc(clip.frames[frame]), f"frame {frame}{arrows}")
         if frame:
             add_arrows(axes[0], motion.backward[frame - 1], max(4, label.shape[0] // 6))
         for panel, each, title in ((axes[1], label, text), (axes[2], clip.labels[frame], f"truth of frame {frame}")):
