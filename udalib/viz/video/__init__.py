@@ -4,10 +4,10 @@ from udalib.viz.video.aggregation import Aggregated, aggregated, aggregation_fig
 from udalib.viz.video.aggregation_explorer import AggregationExplorer
 from udalib.viz.video.animation import Animation, animate
 from udalib.viz.video.carried import Carried, carried_figure, carry, end_point_error
-from udalib.viz.video.carried_explorer import CarriedExplorer, clip_logits
+from udalib.viz.video.carried_explorer import CarriedExplorer
 from udalib.viz.video.loops import blinking_frames, travelling_labels
 from udalib.viz.video.mixed import carried_wrong, foreign_flow, mixed_flow_figure
-from udalib.viz.video.viewed import Motion, ViewedClip, between, view_clip
+from udalib.viz.video.viewed import Motion, ViewedClip, between, clip_logits, view_clip
 
 __all__ = [
     "Aggregated",

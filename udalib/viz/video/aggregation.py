@@ -36,7 +36,8 @@ class Aggregated(NamedTuple):
         right: share of right pixels of each map.
         weights: of each trust, (N,).
         fused: of each trust, the centroids (C, C).
-        error: of each trust, distance of the fused centroids to the ``wanted`` ones over the length of these.
+        error: of each trust, distance of the fused centroids to the ``wanted`` ones over the length of these; of the
+            classes alone that these have.
     """
 
     entropy: list[float]
@@ -98,7 +99,8 @@ def aggregated(pairs: Sequence[Tensor], label: Tensor, wanted: Tensor, *, scale:
     for trust in TRUST:
         weights[trust] = temporal_weights(pairs, trust, scale=scale)[:, 0]
         fused[trust] = fuse_over_time(vectors, weights[trust][:, None])[0]
-    error = {trust: float((each - wanted).norm() / wanted.norm()) for trust, each in fused.items()}
+    there = (wanted != 0).any(1)
+    error = {trust: float((each - wanted)[there].norm() / wanted.norm()) for trust, each in fused.items()}
     return Aggregated([float(class_entropy(each)) for each in pairs], right, weights, fused, error)
 
 

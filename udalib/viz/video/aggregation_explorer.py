@@ -18,8 +18,7 @@ from udalib.viz.explorer.inputs import Segment
 from udalib.viz.self_training.mixing_explorer import CELL
 from udalib.viz.self_training.stand_in import STAND_IN
 from udalib.viz.video.aggregation import FAULTS, aggregated, aggregation_figure, pair_scores, spoiled
-from udalib.viz.video.carried_explorer import clip_logits
-from udalib.viz.video.viewed import EXACT, ViewedClip, view_clip
+from udalib.viz.video.viewed import EXACT, ViewedClip, clip_logits, view_clip
 
 BACKS = (1, 2, 3)
 

@@ -47,7 +47,7 @@ class Carried(NamedTuple):
         """Shares of right labels among all pixels with a ``truth`` (H, W), and among the kept ones of them."""
         known = truth != IGNORE_INDEX
         right = (self.label == truth).float()
-        return tuple(float(right[each].mean()) for each in (known, known & ~self.hidden))  # type: ignore[return-value]
+        return float(right[known].mean()), float(right[known & ~self.hidden].mean())
 
 
 def carry(label: Tensor, motion: Motion, beta: float = BETA) -> Carried:

@@ -12,11 +12,11 @@ from torch import Tensor
 from udalib.core.errors import ConfigError
 from udalib.data.labels import LabelSpace
 from udalib.viz.explorer.explorer import Choice, Control, Explorer, Slider, Stops
-from udalib.viz.explorer.inputs import Segment, run_model
+from udalib.viz.explorer.inputs import Segment
 from udalib.viz.self_training.mixing_explorer import CELL
-from udalib.viz.self_training.stand_in import STAND_IN, stand_in_logits
+from udalib.viz.self_training.stand_in import STAND_IN
 from udalib.viz.video.carried import BETA, carried_figure
-from udalib.viz.video.viewed import Estimator, ViewedClip, view_clip
+from udalib.viz.video.viewed import Estimator, ViewedClip, clip_logits, view_clip
 
 FAR = 3
 """Frames back at most."""
@@ -67,13 +67,6 @@ class CarriedExplorer(Explorer):
 
         controls = _controls(viewed)
         super().__init__("Where did these labels come from?", figure, controls, sheet_columns=1)
-
-
-def clip_logits(clip: ViewedClip, space: LabelSpace, model: Segment | None = None) -> Tensor:
-    """Logits (T, C, H, W) of every frame by ``model``, or by a stand-in with another noise in each frame."""
-    if model is None:
-        return stand_in_logits(clip.labels, space.num_classes, scale=CELL)
-    return run_model(model, clip.frames)
 
 
 def _controls(clips: Sequence[ViewedClip]) -> dict[str, Control]:

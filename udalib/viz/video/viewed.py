@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from udalib.core.errors import ConfigError
+from udalib.data.labels import LabelSpace
 from udalib.ops.optical_flow import LucasKanade
 from udalib.ops.warp import compose_flows
-from udalib.viz.explorer.inputs import as_float
+from udalib.viz.explorer.inputs import Segment, as_float, run_model
+from udalib.viz.self_training.mixing_explorer import CELL
+from udalib.viz.self_training.stand_in import stand_in_logits
 
 EXACT, STILL = "exact", "no motion"
 Estimator = Callable[[Tensor, Tensor], Tensor]
@@ -85,6 +88,13 @@ def view_clip(sample: Mapping[str, Any], estimators: Mapping[str, Estimator] | N
         motions[name] = Motion(estimate(frames[1:], frames[:-1]), estimate(frames[:-1], frames[1:]))
     nothing = frames.new_zeros(len(frames) - 1, 2, *frames.shape[-2:])
     return ViewedClip(frames, labels, {**motions, STILL: Motion(nothing, nothing)})
+
+
+def clip_logits(clip: ViewedClip, space: LabelSpace, model: Segment | None = None) -> Tensor:
+    """Logits (T, C, H, W) of every frame by ``model``; without one by a stand-in, with another noise in each frame."""
+    if model is None:
+        return stand_in_logits(clip.labels, space.num_classes, scale=CELL)
+    return run_model(model, clip.frames)
 
 
 def between(motion: Motion, frame: int, back: int) -> Motion:
