@@ -30,7 +30,6 @@ adversarial, adversarial_sweep = map(script, ("adversarial", "adversarial_sweep"
 self_training, class_onset, eln = map(script, ("self_training", "class_onset", "eln"))
 painters, features = map(script, ("painters", "features"))
 pin_memory, quadmix, plan = map(script, ("pin_memory", "quadmix", "plan"))
-classification = script("classification")
 kernels, data, startup = map(script, ("kernels", "data", "startup"))
 split, scaling, page = map(script, ("split", "scaling", "page"))
 pieces = pytest.fixture(scope="session", name="pieces")(lambda: load("_pieces"))

@@ -100,6 +100,18 @@ explorer = MixingExplorer(sources, samples, space)
 sources = [render(index, style="source", size=(64, 128)) for index in (2, 9)]
 explorer = QuadMixExplorer(sources, samples, space)
 """,
+    "carried labels": STREETS
+    + """
+from udalib.world import StreetClips
+clips = StreetClips("target", length=2, size=(32, 64), cache=False, frames=5)
+explorer = CarriedExplorer([clips[i] for i in range(2)], space)
+""",
+    "aggregation over time": STREETS
+    + """
+from udalib.world import StreetClips
+clips = StreetClips("target", length=2, size=(32, 64), cache=False, frames=5)
+explorer = AggregationExplorer([clips[i] for i in range(2)], space)
+""",
     "rare classes": """
 from udalib.viz.daformer.rare_class_explorer import Collection, RareClassExplorer
 from udalib.world import Streets
@@ -257,6 +269,7 @@ galleries = {kind: Gallery(images, label, embed(method, images)) for kind, metho
 asked = {crops.label_space.names[int(label[i])]: (images[i], int(label[i])) for i in (1, 8)}
 probes = {kind: {name: probe(m, *each) for name, each in asked.items()} for kind, m in methods.items()}
 explorer = NeighboursExplorer(galleries, probes, crops.label_space)
+""",
     "token groups": STREETS
     + """
 from udalib.models.cfpt.attention import CrossLayerChannelAttention, CrossLayerSpatialAttention

@@ -54,6 +54,16 @@ def test_the_surer_pair_weighs_more_unless_the_published_sign_is_asked_for():
         temporal_weights((sure,), "both")
 
 
+def test_published_weights_hardly_move_and_a_scale_lets_them():
+    sure, unsure = scores_of(torch.zeros(1, 4, 4, dtype=torch.int64), 19, high=50.0), torch.zeros(1, 19, 4, 4)
+    first = torch.sigmoid(torch.tensor(1 / 19))  # the two entropies are 0 and 1 / 19, no pair can lie further apart
+    torch.testing.assert_close(temporal_weights((sure, unsure))[0, 0], first)
+    torch.testing.assert_close(temporal_weights((sure, unsure), scale=19)[0, 0], torch.sigmoid(torch.tensor(1.0)))
+    torch.testing.assert_close(
+        temporal_weights((sure, unsure), "unsure", scale=19)[1, 0], torch.sigmoid(torch.tensor(1.0))
+    )
+
+
 def test_fusion_is_the_weighted_sum():
     one, two = noise(2, 4, 4), noise(2, 4, 4, seed=1)
     fused = fuse_over_time((one, two), torch.tensor([[1.0, 0.25], [0.0, 0.75]]))

@@ -492,6 +492,35 @@ def average_precision(hits, total, points=101, best=True, reached=False, own=Fal
     return np.mean(values[: int(recall[-1] * 100 + 1e-9) + 1] if reached else values)
 
 
+def place_of(flow, sign=1, swap=False):
+    """Where a flow (2, H, W) points, and whether that is inside."""
+    _, height, width = flow.shape
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    u, v = (flow[1], flow[0]) if swap else (flow[0], flow[1])
+    x, y = (columns + sign * u + 0.5).floor().long(), (rows + sign * v + 0.5).floor().long()
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return (y.clamp(0, height - 1), x.clamp(0, width - 1)), inside
+
+
+def video_carried(label, backward, forward, beta, squared=True, there=True, border=True, check=True, **place):
+    (y, x), inside = place_of(backward, **place)
+    miss = (backward + (forward[:, y, x] if there else forward)).square().sum(0)
+    seen = ((miss if squared else miss.sqrt()) <= beta) | (not check)
+    return label[y, x].masked_fill(~(seen & (inside | (not border))), 255)
+
+
+def video_resized(flow, height, width, scale=lambda h, w: (w, h)):
+    _, h, w = flow.shape
+    grown = F.interpolate(flow[None], (height, width), mode="bilinear", align_corners=False)[0]
+    return grown * torch.tensor(scale(height / h, width / w)).view(2, 1, 1)
+
+
+def video_agreement(now, before, backward, seen, carry=True, masked=True):
+    (y, x), _ = place_of(backward)
+    same = now == (before[y, x] if carry else before)
+    return same[seen].float().mean() if masked else same.float().mean()
+
+
 RIGHT = {
     "00.1": iou,
     "00.2": lambda source, method, oracle: (method - source) / (oracle - source),
@@ -572,6 +601,11 @@ RIGHT = {
     "15.4": window_holders,
     "15.5": lambda h, w: (h * w * 116**2, (85 * h * w) ** 2),
     "15.6": average_precision,
+    "12.1": video_carried,
+    "12.2": video_resized,
+    "12.3": lambda entropies: (-entropies).softmax(0),
+    "12.4": video_agreement,
+    "12.5": lambda top, below, now, before: torch.where(now, top, below),
     "16.1": seed_spread,
     "16.2": lambda ours, base: seed_spread([ours[s] - base[s] for s in ours if s in base]),
     "16.3": 5,
@@ -1005,6 +1039,36 @@ WRONG = [
     ),
     ("15.6", lambda hits, total: 0.25, "the average precision should be"),
     ("15.6", lambda hits, total: max(average_precision(hits, total), 0.1), "without a hit"),
+    ("12.1", lambda *given: video_carried(*given, sign=-1), "other way round"),
+    ("12.1", lambda *given: video_carried(*given, border=False), "leaves the frame"),
+    ("12.1", lambda *given: video_carried(*given, swap=True), "channel 0 is u"),
+    ("12.1", lambda label, b, f, beta: video_carried(label.flip(1), b, f, beta), "becomes 1 2 3 255"),
+    ("12.1", lambda label, b, f, beta: video_carried(label, b * torch.tensor([1, -1]).view(2, 1, 1), f, beta), "BELOW"),
+    ("12.1", lambda *given: video_carried(*given, there=False), "where the backward flow POINTS"),
+    ("12.1", lambda *given: video_carried(*given, check=False), "end near its beginning"),
+    ("12.1", lambda *given: video_carried(*given, squared=False), "SQUARED"),
+    ("12.1", lambda label, b, f, beta: video_carried(label, b, f, beta + 0.2), "above 0.1"),
+    ("12.1", lambda *given: video_carried(*given)[0], "of shape"),
+    ("12.2", lambda flow, h, w: flow, "becomes \\(2, 8, 16\\)"),
+    ("12.2", lambda *given: video_resized(*given, scale=lambda h, w: (1.0, 1.0)), "they become longer"),
+    ("12.2", lambda *given: video_resized(*given, scale=lambda h, w: (h, h)), "the published slip"),
+    ("12.2", lambda *given: video_resized(*given, scale=lambda h, w: (h, w)), "the published slip"),
+    ("12.2", lambda *given: video_resized(*given, scale=lambda h, w: (w, w)), "v should be 10"),
+    ("12.2", lambda flow, h, w: video_resized(flow.flip(-1), h, w), "still does"),
+    ("12.3", lambda entropies: entropies.softmax(0), "UNSURE"),
+    ("12.3", lambda entropies: torch.full((3,), 1 / 3), "equal weights"),
+    ("12.3", lambda entropies: 1 - entropies, "the sum of the weights"),
+    ("12.3", lambda entropies: (1 - entropies) / (1 - entropies).sum(), "soft-max of minus"),
+    ("12.3", lambda entropies: entropies.sum(), "one weight a pair"),
+    ("12.4", lambda *given: video_agreement(*given, carry=False), "along the flow first"),
+    ("12.4", lambda *given: video_agreement(*given, masked=False), "neither for nor against"),
+    ("12.4", lambda *given: 1 - video_agreement(*given), "was not"),
+    ("12.4", lambda *given: video_agreement(*given).nan_to_num(), "NaN"),
+    ("12.5", lambda top, below, now, before: torch.where(before, top, below), "CURRENT"),
+    ("12.5", lambda top, below, now, before: torch.where(now | before, top, below), "what lies below"),
+    ("12.5", lambda top, below, now, before: torch.where(now, below, top), "TEMPLATE's"),
+    ("12.5", lambda top, below, now, before: top, "else the other"),
+    ("12.5", lambda top, below, now, before: torch.where(now, top, below)[0], "a flow \\(2, 1, 5\\)"),
     ("16.1", lambda scores: (np.median(scores), np.std(scores, ddof=1)), "the mean of"),
     ("16.1", lambda scores: (np.mean(scores), np.std(scores)), "n - 1"),
     ("16.2", in_order, "match the seeds"),

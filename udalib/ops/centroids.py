@@ -18,7 +18,7 @@ from udalib.ops.entropy import self_information
 from udalib.ops.losses import at_least_float32
 
 Trust = Literal["equal", "sure", "unsure"]
-TRUST = ("equal", "sure", "unsure")
+TRUST: tuple[Trust, ...] = ("equal", "sure", "unsure")
 
 
 class Centroids(NamedTuple):
@@ -62,12 +62,13 @@ def class_entropy(scores: Tensor) -> Tensor:
     return self_information(scores.detach().softmax(1)).mean((1, 2, 3))
 
 
-def temporal_weights(scores: Sequence[Tensor], trust: Trust = "sure") -> Tensor:
+def temporal_weights(scores: Sequence[Tensor], trust: Trust = "sure", *, scale: float = 1.0) -> Tensor:
     """Weight of each of N score maps of the same samples, float32 (N, B), summing to 1; no gradient.
 
     The soft-max over the maps of minus their :func:`class_entropy`: "sure" gives more to the map of less entropy, as
     the article says; "unsure", with the other sign, is what the published code computes where it is switched on, and
-    "equal" what it runs.
+    "equal" what it runs. The entropy is a mean over the classes too and so at most 1 / C: of two maps of 19 classes
+    none can weigh more than 0.513. ``scale`` multiplies it (1 as published; C gives the entropy of a pixel, up to 1).
 
     Raises:
         ConfigError: another ``trust``.
@@ -76,7 +77,7 @@ def temporal_weights(scores: Sequence[Tensor], trust: Trust = "sure") -> Tensor:
         raise ConfigError(f"temporal_trust is {trust!r}; choose equal, sure or unsure.")
     entropy = torch.stack([class_entropy(each) for each in scores])
     sign = {"equal": 0.0, "sure": -1.0, "unsure": 1.0}[trust]
-    return (sign * entropy).softmax(0)
+    return (sign * scale * entropy).softmax(0)
 
 
 def fuse_over_time(vectors: Sequence[Tensor], weights: Tensor) -> Tensor:

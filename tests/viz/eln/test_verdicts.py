@@ -10,7 +10,7 @@ from udalib.core.errors import ConfigError, DataError, UnknownNameError
 from udalib.data.labels import label_space
 from udalib.viz.eln import JudgedImages, ThresholdExplorer, judges_figure, kept_and_dropped_figure, six_panels_figure
 from udalib.viz.eln.curves import interpolated
-from udalib.viz.eln.sorted_pixels import group_patches, sorted_pixels
+from udalib.viz.pictures.sorted_pixels import group_patches, sorted_pixels
 from udalib.viz.theme import new_figure
 
 SPACE = label_space("cityscapes19")

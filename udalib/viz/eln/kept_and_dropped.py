@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from udalib.data.labels import LabelSpace
 from udalib.metrics.error_localization import Positive
 from udalib.viz.eln.curves import precision_over_recall
-from udalib.viz.eln.sorted_pixels import group_patches, sorted_pixels
 from udalib.viz.eln.verdicts import CUT, JudgedImages
 from udalib.viz.pictures.labels import colorize, to_hwc, write_names
+from udalib.viz.pictures.sorted_pixels import group_patches, sorted_pixels
 from udalib.viz.theme import COLORS, MARKERS, Picture, new_figure, show_image, tidy
 
 
