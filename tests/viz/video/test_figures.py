@@ -280,6 +280,7 @@ def test_the_published_sign_trusts_the_unsure_pair(clip):
     assert found.error["sure"] < found.error["equal"] < found.error["unsure"]
     plain = aggregated([good, bad], clip.labels[4], wanted)
     assert torch.equal(plain.weights["sure"], temporal_weights([good, bad], "sure")[:, 0])
+    assert found.weights["sure"][1] < plain.weights["sure"][1]
 
 
 def test_the_picture_of_the_aggregation_shows_weights_and_present_classes(clip):

@@ -171,6 +171,6 @@ def _errors(axes: Axes, found: Aggregated) -> None:
         bar = axes.bar([index], [found.error[trust]], width=0.7, **bar_style(index))
         axes.bar_label(bar, fmt="%.4f", fontsize=8)
     axes.set_xticks(range(len(TRUST)), TRUST, fontsize=8)
-    axes.set_title("distance to the right centroids\nover their length", fontsize=9)
+    axes.set_title("distance to the right centroids over\ntheir length, classes that are there", fontsize=9)
     axes.margins(y=0.15)
     tidy(axes, grid="y")
