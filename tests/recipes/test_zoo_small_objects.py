@@ -1,13 +1,16 @@
 """The recipes of TinyPerson: from a tree of files to scores, in pieces all along."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from udalib.recipes import get_recipe, list_recipes, run_recipe
+from udalib.recipes import get_recipe, list_recipes
 from udalib.recipes.build import build_evaluator, build_stream
+from udalib.recipes.runner import execute
+from udalib.recipes.spec.specs import NetworkSpec
 
 
 @pytest.fixture
@@ -30,14 +33,11 @@ def tinyperson(tmp_path, monkeypatch):
 
 
 CHANGES = {
-    "network.encoder": "streets",
-    "network.channels": 32,
-    "network.depth": 1,
     "train.iterations": 1,
     "train.progress": False,
-    "streams.labelled.dataset.piece": (64, 64),
-    "evaluations.test.inference.crop": (64, 64),
-    "evaluations.test.inference.stride": (44, 44),
+    "streams.labelled.dataset.piece": (64, 128),
+    "evaluations.test.inference.crop": (64, 128),
+    "evaluations.test.inference.stride": (44, 89),
 }
 
 
@@ -52,12 +52,14 @@ def test_published_pieces_share_thirty_percent_in_training_and_test():
 
 def test_pieces_are_learned_and_whole_pictures_are_scored(tinyperson):
     recipe = get_recipe("tinyperson/gfl-cfpt-r50", "quick", CHANGES)
+    small = NetworkSpec.of("detector", encoder="streets", neck="cfpt", head="gfl", channels=32, depth=1, official=True)
+    recipe = replace(recipe, network=small, train=replace(recipe.train, device="cpu"))
     batch = next(iter(build_stream(recipe.streams[0], recipe.label_space, 0).batches()))
-    assert tuple(batch["image"].shape) == (1, 3, 64, 64)
+    assert tuple(batch["image"].shape) == (1, 3, 64, 128)
     evaluator = build_evaluator(recipe.evaluations[0], recipe.label_space)
     assert tuple(evaluator.dataset[0]["image"].shape) == (3, 90, 130)
     assert evaluator.dataset[0]["box_ignore"].tolist() == [False, True]
-    assert evaluator.inference.crop == (64, 64)
-    run = run_recipe("tinyperson/gfl-cfpt-r50", "quick", 0, "cpu", CHANGES, out=tinyperson / "runs")
+    assert evaluator.inference.crop == (64, 128)
+    run = execute(recipe, out=tinyperson / "runs")
     assert run.results["test/images"] == 2
     assert run.results["test/ap50_tiny"] is not None
