@@ -42,6 +42,7 @@ def network_of(case: Case) -> GKGNet:
         groups_of(config),
         config.get("num_gcn", 1),
         drop_path=config.get("drop_path", 0.0),
+        official=True,
     )
     network = GKGNet(network.encoder, network.decoder, NORMALISED)
     without_tables(case).fill(published_view(network))
@@ -81,4 +82,4 @@ def gradient_checks(case: Case, module: nn.Module) -> Iterator[Check]:
 
 def table_of(graph: PatchGraph, nodes: int, sources: int) -> Tensor:
     """The published table (1, N, M)."""
-    return graph.positions(nodes, sources).block(0, nodes)[None]
+    return graph.published_positions(nodes, sources).block(0, nodes)[None]

@@ -64,11 +64,25 @@ def test_label_graph_gradients_are_those_of_finite_differences(training: bool) -
 
 
 def test_the_position_table_is_never_made_whole() -> None:
-    graph = PatchGraph(8, 2, (4, 6), 2)
+    graph = PatchGraph(8, 2, (4, 6), 2, official=True)
     codes = grid_codes((4, 6), 8)
-    table = graph.positions(24, 6).block(0, 24)
+    table = graph.positions((4, 6)).block(0, 24)
     assert torch.allclose(table, (-2 / 8 * codes @ resize_codes(codes, 6).T).float(), atol=1e-6)
     assert "position_rows" not in graph.state_dict()
+
+
+@pytest.mark.parametrize("size", [(8, 12), (16, 16)])
+def test_a_patch_is_nearest_to_the_source_it_is_part_of(size: tuple[int, int]) -> None:
+    """By positions alone, and by default; the published table, resized over the flattened index, says otherwise."""
+    own = torch.arange(size[0] * size[1] // 4).view(1, 1, size[0] // 2, size[1] // 2)
+    own = own.repeat_interleave(2, 2).repeat_interleave(2, 3).flatten()
+
+    def right(graph: PatchGraph) -> float:
+        table = graph.positions(size).block(0, len(own))
+        return float((table.argmin(1) == own).float().mean())
+
+    assert right(PatchGraph(32, 2, (8, 12), 2)) > 0.9
+    assert right(PatchGraph(32, 2, (8, 12), 2, official=True)) < 0.6
 
 
 def test_a_published_file_loads_without_its_tables() -> None:

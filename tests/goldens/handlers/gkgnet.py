@@ -70,7 +70,7 @@ def relative_positions(case: Case) -> Iterator[Check]:
     for d, n, r in items:
         side = round(n**0.5)
         codes = grid_codes((side, side), d)
-        graph = graphs[d, n, r] = PatchGraph(d, 1, (side, side), r, groups=1)
+        graph = graphs[d, n, r] = PatchGraph(d, 1, (side, side), r, official=True, groups=1)
         name = f"d{d}_n{n}_r{r}"
         yield within(f"{name}_base", 2 * codes @ codes.T / d, case.outputs[f"{name}_base"], tolerance)
         yield within(f"{name}_param", table_of(graph, n, n // r**2), case.outputs[f"{name}_param"], tolerance)
@@ -97,7 +97,7 @@ def mode_of(case: Case) -> bool:
 @handles("gkgnet", "patch_kgcn*")
 def patch_graph(case: Case) -> Iterator[Check]:
     config, side = case.config, round(case.config["n"] ** 0.5)
-    options: dict[str, Any] = {"groups": groups_of(config), "dilation": config.get("dilation", 1)}
+    options: dict[str, Any] = {"groups": groups_of(config), "dilation": config.get("dilation", 1), "official": True}
     graph = PatchGraph(config["channels"], config["k"], (side, side), config.get("reduce_ratio", 1), **options)
     without_tables(case).fill(graph).double().train(mode_of(case))
     x = double(case, "x")

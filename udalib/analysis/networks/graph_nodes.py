@@ -91,7 +91,7 @@ def _nodes(graph: PatchGraph, x: Tensor, feature: Tensor, labels: Tensor | None)
     patches = graph.fc1(x)
     flat = graph.sources(patches)
     p, q = (side // graph.reduction for side in patches.shape[-2:])
-    table = graph.positions(patches[0, 0].numel(), flat.shape[2])
+    table = graph.positions((patches.shape[-2], patches.shape[-1]))
     return StageNodes(patches, torch.unflatten(flat, 2, (p, q)), table, feature, labels, graph.k, graph.dilation)
 
 

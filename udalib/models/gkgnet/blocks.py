@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udalib.models.encoders.mit_blocks import DropPath
-from udalib.models.gkgnet.positions import grid_codes, resize_codes
+from udalib.models.gkgnet.positions import grid_codes, pool_codes, resize_codes, resize_grid
 from udalib.ops.group_knn import PositionTable, group_knn, max_relative
 
 CONV_GROUPS = 4
@@ -95,18 +95,30 @@ class PatchGraph(GraphLayer):
         k: neighbours a group.
         grid: (h, w) for which the positions are made; another size resizes them.
         reduction: r; the sources are means of r x r patches.
+        official: positions of the sources as published, resized over the flattened index: with r > 1 their columns are
+            wrong, see :mod:`udalib.models.gkgnet.positions`. The default is right.
         options: ``groups``, ``dilation``, ``drop_path`` of :class:`GraphLayer`.
     """
 
     position_rows: Tensor
     position_columns: Tensor
 
-    def __init__(self, channels: int, k: int, grid: tuple[int, int], reduction: int = 1, **options: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        k: int,
+        grid: tuple[int, int],
+        reduction: int = 1,
+        *,
+        official: bool = False,
+        **options: float,
+    ) -> None:
         super().__init__(channels, k, **options)  # type: ignore[arg-type]
-        self.reduction = reduction
+        self.grid, self.reduction, self.official = grid, reduction, official
         codes = grid_codes(grid, channels)
-        # Of the published table N x M; the two factors are made from the configuration, so they are not stored.
-        columns = resize_codes(codes, max(1, len(codes) // reduction**2))
+        # Of the table N x M; the two factors are made from the configuration, so they are not stored.
+        published = resize_codes(codes, max(1, len(codes) // reduction**2))
+        columns = published if official else pool_codes(codes, grid, reduction)
         self.register_buffer("position_rows", codes.float(), persistent=False)
         self.register_buffer("position_columns", columns.float(), persistent=False)
 
@@ -127,14 +139,28 @@ class PatchGraph(GraphLayer):
 
     def choose(self, nodes: Tensor, sources: Tensor) -> Tensor:
         """Group k-NN of the nodes (B, C, h, w) among the sources (B, C, M)."""
-        flat = nodes.flatten(2)
-        table = self.positions(flat.shape[2], sources.shape[2])
-        return group_knn(flat, sources, k=self.k, groups=self.groups, dilation=self.dilation, position=table)
+        table = self.positions((nodes.shape[-2], nodes.shape[-1]))
+        return group_knn(
+            nodes.flatten(2), sources, k=self.k, groups=self.groups, dilation=self.dilation, position=table
+        )
 
-    def positions(self, nodes: int, sources: int) -> PositionTable:
-        """What is added to the distances, for that many nodes and sources."""
-        rows, columns = resize_codes(self.position_rows, nodes), resize_codes(self.position_columns, sources)
-        return PositionTable(rows, columns, -2.0 / rows.shape[1])
+    def positions(self, size: tuple[int, int]) -> PositionTable:
+        """What is added to the distances, for a grid of nodes (h, w)."""
+        height, width = size
+        if self.official:
+            return self.published_positions(height * width, (height // self.reduction) * (width // self.reduction))
+        if size == self.grid:
+            return _table(self.position_rows, self.position_columns)
+        rows = resize_grid(self.position_rows, self.grid, size)
+        return _table(rows, pool_codes(rows, size, self.reduction))
+
+    def published_positions(self, nodes: int, sources: int) -> PositionTable:
+        """The same as published, for that many nodes and sources."""
+        return _table(resize_codes(self.position_rows, nodes), resize_codes(self.position_columns, sources))
+
+
+def _table(rows: Tensor, columns: Tensor) -> PositionTable:
+    return PositionTable(rows, columns, -2.0 / rows.shape[1])
 
 
 class LabelGraph(GraphLayer):

@@ -43,6 +43,7 @@ def gkgnet(
     label_layers: int = 1,
     cross: bool = True,
     drop_path: float = 0.1,
+    official: bool = False,
 ) -> GKGNet:
     """Build GKGNet.
 
@@ -57,8 +58,9 @@ def gkgnet(
         label_layers: label graphs of the last stage.
         cross: False leaves the label nodes out: a linear layer on the mean of the last feature.
         drop_path: stochastic depth of the last block.
+        official: positions of pooled sources as published (what published weights need); the default puts them right.
     """
-    encoder = ViG(variant, size, k, groups, drop_path)
+    encoder = ViG(variant, size, k, groups, drop_path, official=official)
     if not cross:
         return GKGNet(encoder, Pooled(encoder.channels, num_classes))
     rates = drop_rates(encoder.config, drop_path)

@@ -100,6 +100,7 @@ class ViG(nn.Module):
         k: neighbours a group; the last stage needs k times its dilation patches (27 for k = 9: 192 pixels a side).
         groups: G of group k-NN; 1 = plain k-NN, with the same parameters.
         drop_path: stochastic depth of the last block.
+        official: positions as published, see :class:`udalib.models.gkgnet.blocks.PatchGraph`.
 
     Raises:
         UnknownNameError: there is no such variant.
@@ -110,7 +111,14 @@ class ViG(nn.Module):
     published_constants: ClassVar[tuple[str, ...]] = (".relative_pos",)
 
     def __init__(
-        self, variant: str = "s", size: int | tuple[int, int] = 224, k: int = 9, groups: int = 2, drop_path: float = 0.1
+        self,
+        variant: str = "s",
+        size: int | tuple[int, int] = 224,
+        k: int = 9,
+        groups: int = 2,
+        drop_path: float = 0.1,
+        *,
+        official: bool = False,
     ) -> None:
         super().__init__()
         config = vig_config(variant)
@@ -124,7 +132,8 @@ class ViG(nn.Module):
             )
         self.stem = Stem(config.channels[0])
         self.pos_embed = nn.Parameter(torch.zeros(1, config.channels[0], height // 4, width // 4))
-        self.backbone = nn.Sequential(*_modules(config, (height // 4, width // 4), k, groups, drop_path))
+        grid = (height // 4, width // 4)
+        self.backbone = nn.Sequential(*_modules(config, grid, k, drop_path, groups=groups, official=official))
         initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -145,8 +154,8 @@ class ViG(nn.Module):
         return [module for module in self.backbone.modules() if isinstance(module, PatchGraph)]
 
 
-def _modules(config: ViGConfig, grid: tuple[int, int], k: int, groups: int, drop_path: float) -> Iterator[nn.Module]:
-    """Blocks and steps between stages, in one row as in published checkpoints."""
+def _modules(config: ViGConfig, grid: tuple[int, int], k: int, drop_path: float, **given: Any) -> Iterator[nn.Module]:
+    """Blocks and steps between stages, in one row as in published checkpoints; ``given`` to every patch graph."""
     rates, index = drop_rates(config, drop_path), 0
     for stage, channels in enumerate(config.channels):
         if stage:
@@ -154,7 +163,7 @@ def _modules(config: ViGConfig, grid: tuple[int, int], k: int, groups: int, drop
         at = (grid[0] >> stage, grid[1] >> stage)
         for _ in range(config.blocks[stage]):
             dilation, rate = min(index // 4 + 1, max(1, LARGEST // k)), rates[index]
-            options: dict[str, Any] = {"groups": groups, "dilation": dilation, "drop_path": rate}
+            options: dict[str, Any] = {**given, "dilation": dilation, "drop_path": rate}
             graph = PatchGraph(channels, k, at, config.reductions[stage], **options)
             yield nn.Sequential(graph, FeedForward(channels, rate))
             index += 1

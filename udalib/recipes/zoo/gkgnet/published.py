@@ -72,7 +72,7 @@ for _name, (_size, _options, _numbers) in COCO.items():
             splits=("train", "val"),
             label_space="coco80",
             network=NetworkSpec(
-                "gkgnet", Options(variant="s", size=_size, k=9, k_label=9, **_options), weights=WEIGHTS
+                "gkgnet", Options(variant="s", size=_size, k=9, k_label=9, official=True, **_options), weights=WEIGHTS
             ),
             size=_size,
             batch=128,
@@ -90,7 +90,7 @@ register(
         dataset="voc2007",
         splits=("trainval", "test"),
         label_space="voc20",
-        network=NetworkSpec("gkgnet", Options(variant="s", size=448, k=9, k_label=9), weights=WEIGHTS),
+        network=NetworkSpec("gkgnet", Options(variant="s", size=448, k=9, k_label=9, official=True), weights=WEIGHTS),
         size=448,
         batch=128,
         images=5_011,
@@ -123,7 +123,9 @@ def single_label(dataset: str, test: str, classes: str, groups: int, number: flo
         summary=f"{dataset}: Pyramid ViG-Ti with {kind.replace('-', ' ')}.",
         label_space=classes,
         streams=(stream,),
-        network=NetworkSpec.pair(EncoderSpec.of("vig_t", size=224, k=9, groups=groups), DecoderSpec.of("pooled")),
+        network=NetworkSpec.pair(
+            EncoderSpec.of("vig_t", size=224, k=9, groups=groups, official=True), DecoderSpec.of("pooled")
+        ),
         method=MethodSpec.of("classification"),
         optimizer=OptimizerSpec("adamw", lr=5e-4, weight_decay=0.05),
         schedule=ScheduleSpec.of("warmup_cosine", warmup=5 * epoch),
