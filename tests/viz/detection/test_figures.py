@@ -66,6 +66,10 @@ def test_a_size_keeps_its_boxes_hits_on_them_and_its_false_alarms():
     assert small.hit.tolist() == [True, False, False, False]
     assert len(medium.truth) == 1
     assert medium.hit.tolist() == [True]
+    border = {**SAMPLE, "boxes": torch.tensor([[0.0, 0, 31, 31]]), "box_labels": torch.tensor([2])}
+    larger = found((0, 0, 33, 33, 0.9, 2))  # a hit belongs to the size of the box that it found, not to its own
+    assert judge(border, larger, size="small").hit.tolist() == [True]
+    assert judge(border, larger, size="medium").hit.tolist() == []
     with pytest.raises(UnknownNameError, match="size of boxes"):
         in_size(TRUTH, "tiny")
 
