@@ -264,7 +264,8 @@ crops = ThingsLongTail("train", largest=10, imbalance=5, cache=False)
 images = torch.stack([crops[i]["image"] for i in range(len(crops))]) / 255
 label = torch.from_numpy(crops.targets())
 torch.manual_seed(0)
-methods = {kind: build_method(get_recipe(f"streets-crops/{kind}-features", "quick")).eval() for kind in ("scl", "dscl")}
+# train mode: by its first running statistics a fresh network finds all pictures alike, at any temperature
+methods = {k: build_method(get_recipe(f"streets-crops/{k}-features", "quick")).train() for k in ("scl", "dscl")}
 galleries = {kind: Gallery(images, label, embed(method, images)) for kind, method in methods.items()}
 asked = {crops.label_space.names[int(label[i])]: (images[i], int(label[i])) for i in (1, 8)}
 probes = {kind: {name: probe(m, *each) for name, each in asked.items()} for kind, m in methods.items()}
