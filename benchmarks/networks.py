@@ -12,6 +12,7 @@ elsewhere their pairs are named as skipped. They end at the same map as ours: th
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
 import sys
 import time
@@ -160,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name:<26} skipped: {reason}")
     command = ["python", "benchmarks/networks.py", *(sys.argv[1:] if arguments is None else arguments)]
     settings = {key: value for key, value in vars(options).items() if key != "out"}
-    record = {"benchmark": "networks", "created": now(), "command": " ".join(command), "settings": settings}
+    record = {"benchmark": "networks", "created": now(), "command": shlex.join(command), "settings": settings}
     record |= {"device": describe_device(device, processes=1), "versions": versions()}
     write_json(options.out, {**record, "networks": records, "skipped": skipped, "absent": absent})
     print(f"written to {options.out}")

@@ -150,7 +150,7 @@ def prepared(recipe: Recipe, options: argparse.Namespace) -> tuple[Method, Calla
     method = build_method(without_weights(recipe), pretrained=False)
     batches = {name: to_device(batch, options.device) for name, batch in stand_in_batches(recipe).items()}
     config = replace(recipe.train, device=options.device, precision=options.precision, compile=False, progress=False)
-    return method, stepper(method, config, batches)
+    return method, stepper(method, config, batches, recipe.train.iterations // 2)  # the first ones may be others
 
 
 def to_device(batch: dict[str, Any], device: str) -> dict[str, Any]:

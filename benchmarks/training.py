@@ -59,7 +59,7 @@ def build(network_name: str, config: TrainConfig, batch: dict[str, Any], seed: i
     return stepper(method, config, {"source": dict(batch)}), count_parameters(method)
 
 
-def stepper(method: Method, config: TrainConfig, batches: dict[str, Any]) -> Callable[[], Any]:
+def stepper(method: Method, config: TrainConfig, batches: dict[str, Any], iteration: int = 0) -> Callable[[], Any]:
     """Set ``method`` up as the trainer does; the callable trains one step on ``batches`` and returns its loss."""
     fabric = make_fabric(config)
     fabric.launch()
@@ -72,7 +72,7 @@ def stepper(method: Method, config: TrainConfig, batches: dict[str, Any]) -> Cal
 
     def step() -> Any:
         runtime.begin(0)
-        return method.step(batches, 0)["loss"]
+        return method.step(batches, iteration)["loss"]
 
     return step
 
