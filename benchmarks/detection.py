@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from networks import milliseconds, precision, seconds
+from _rounds import seconds
+from networks import milliseconds, precision
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -89,11 +90,11 @@ def measure(timed: Timed, images: Tensor, options: argparse.Namespace, *, keep: 
     if not timed.features:
         with torch.inference_mode(), precision(options, images.device):
             timed.features = list(detector.encoder(detector.normalise(images)))
-    found = {"neck": seconds(neck, images.device), "forward": seconds(forward, images.device)}
+    found = {"neck": seconds(neck, 1, images.device), "forward": seconds(forward, 1, images.device)}
     detector.train()
     if cuda:
         torch.cuda.reset_peak_memory_stats(images.device)
-    found["training"] = seconds(train, images.device)
+    found["training"] = seconds(train, 1, images.device)
     if cuda:
         timed.memory_mib = round(torch.cuda.max_memory_allocated(images.device) / 2**20, 1)
     for part, value in found.items() if keep else ():

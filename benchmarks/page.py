@@ -143,6 +143,22 @@ def split(record: dict[str, Any], out: Path) -> str:
     return f"## Where a training step's time goes\n\n{table(head, rows)}\n\n{picture}\n\n{origin(record)}"
 
 
+def steps(record: dict[str, Any], out: Path) -> str:
+    """Whole training steps beside the published step, written down plainly."""
+    rows = []
+    for method in record["methods"]:
+        million = f"{method['parameters'] / 1e6:.1f}"
+        for each in method["results"]:
+            milliseconds = number(1000 * each["seconds_per_iteration"]["median"], 0)
+            ratio = spread(each["speed_over_peer"])
+            rows.append([method["recipe"], million, each["variant"], milliseconds, ratio])
+    settings = record["settings"]
+    encoder = f", encoder {settings['encoder']}" if "encoder" in settings else ""
+    note = f"Seconds on the wall, sizes {record['sizes']}{encoder}; the peer is a {record['peer']}."
+    head = ["recipe", "million parameters", "variant", "ms an iteration", "peer / this one"]
+    return f"## Training steps\n\n{note}\n\n{table(head, rows)}\n\n{origin(record)}"
+
+
 def draw_split(steps: list[dict[str, Any]], parts: list[str], out: Path) -> None:
     """Stacked bars; a part's share is written into it where it fits."""
     figure, (ax,) = new_figure(10, 0.5 * len(steps) + 1.4)
@@ -191,6 +207,7 @@ def scaling(record: dict[str, Any], out: Path) -> str:
 
 SECTIONS: dict[str, Callable[[dict[str, Any], Path], str]] = {
     "networks": networks,
+    "step of": steps,
     "split": split,
     "kernels": kernels,
     "data": data,
@@ -202,7 +219,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any], Path], str]] = {
 def page(records: Path, out: Path) -> str:
     """The page of all records in a folder, in a fixed order; its plots are written beside it."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(records.glob("*.json"))]
-    chosen = [(name, r) for name in SECTIONS for r in found if r.get("benchmark") == name]
+    chosen = [(name, r) for name in SECTIONS for r in found if str(r.get("benchmark")).startswith(name)]
     return "\n\n".join([INTRODUCTION, *(SECTIONS[name](record, out) for name, record in chosen)]) + "\n"
 
 

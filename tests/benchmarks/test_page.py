@@ -11,8 +11,9 @@ def test_the_committed_page_is_made_from_the_committed_records(page, tmp_path):
 
 
 def test_every_kind_of_record_has_a_section_and_a_record(page):
-    found = {json.loads(path.read_text())["benchmark"] for path in page.RECORDS.glob("*.json")}
-    assert found == set(page.SECTIONS)
+    found = [json.loads(path.read_text())["benchmark"] for path in page.RECORDS.glob("*.json")]
+    assert all(any(kind.startswith(name) for name in page.SECTIONS) for kind in found)
+    assert all(any(kind.startswith(name) for kind in found) for name in page.SECTIONS)
 
 
 def test_a_changed_record_changes_the_page(page, tmp_path):

@@ -55,7 +55,7 @@ def queue_counts(queue: int, imbalance: float, classes: int = 10) -> list[int]:
     """Entries of each class in a queue of about ``queue`` pictures that come as often as an exponential profile says.
 
     >>> queue_counts(1024, 100.0)
-    [411, 246, 148, 89, 53, 32, 19, 11, 7, 4]
+    [413, 247, 148, 89, 53, 32, 19, 11, 7, 4]
     """
     profile = exponential_profile(10**6, classes, imbalance)
     return [max(1, round(queue * n / sum(profile))) for n in profile]

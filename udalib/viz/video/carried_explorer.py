@@ -76,8 +76,8 @@ def _controls(clips: Sequence[ViewedClip]) -> dict[str, Control]:
     return {
         "clip": Slider("Clip", 0, len(clips) - 1, 1, 0),
         "frame": Slider("Frame", far, last, 1, last),
-        "back": Slider("Labels come from so many frames before", 1, far, 1, 1),
+        "back": Slider("Labels from so many frames back", 1, far, 1, 1),
         "flow": Choice("Flow", tuple(flows), flows[0]),
         "labels": Choice("What is carried", LABELS, LABELS[0]),
-        "beta": Stops("Hidden: beta of the check, squared pixels", BETAS, BETA),
+        "beta": Stops("Hidden: beta of the check (px²)", BETAS, BETA),
     }
