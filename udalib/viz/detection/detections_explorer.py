@@ -44,10 +44,8 @@ class DetectionsExplorer(Explorer):
             raise ConfigError(f"give detections of each of the {len(samples)} pictures; got {counts}.")
 
         def figure(detector: str, index: int, threshold: float, size: str, iou: float) -> Figure:
-            found, title = (
-                detections[detector][index],
-                f"{detector}, boxes: {size}, score from {threshold:.2f}, hit from IoU {iou:.1f}: ",
-            )
+            found = detections[detector][index]
+            title = f"{detector}, boxes: {size}, score from {threshold:.2f}, hit from IoU {iou:.1f}: "
             return detections_figure(samples[index], found, space, threshold=threshold, size=size, iou=iou, title=title)
 
         controls: dict[str, Control] = {
