@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TIMINGS = ("networks", "training", "split", "kernels", "data", "startup", "scaling")
-"""What ``make bench`` runs by default, in minutes."""
+"""What ``make bench`` runs by default."""
 APART = ("effect", "page")
 """``effect`` trains for hours and needs to know what; ``page`` measures nothing and is made after the others."""
 

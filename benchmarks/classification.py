@@ -26,7 +26,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from training import VARIANTS, measure, stepper, warm_up
+from training import VARIANTS, measure, stepper, synchronise, warm_up
 
 from udalib.core.files import write_json
 from udalib.engine.record.machine import describe_device, now, versions
@@ -71,19 +71,13 @@ def timed(call: Callable[[], Any], repeats: int, device: torch.device) -> dict[s
         torch.cuda.reset_peak_memory_stats(device)
     seconds = []
     for _ in range(repeats):
-        wait(device)
+        synchronise(device)
         start = time.perf_counter()
         call()
-        wait(device)
+        synchronise(device)
         seconds.append(time.perf_counter() - start)
     peak = (torch.cuda.max_memory_allocated(device) - held) / 2**20 if device.type == "cuda" else None
     return {"seconds": statistics.median(seconds), "peak_memory_mib": peak}
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has done what it was asked."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def neighbours(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:

@@ -125,7 +125,8 @@ def networks(record: dict[str, Any], out: Path) -> str:
     ]
     head = ["ours", "peer", "what differs", "million parameters", "peer / ours, forward", "peer / ours, and backward"]
     size, batch = record["settings"]["size"], record["settings"]["batch_size"]
-    note = f"Batches of {batch} images of {size[0]} x {size[1]}."
+    note = f"Batches of {batch} images of {size[0]} x {size[1]}. Peers of transformers and segmentation_models_pytorch "
+    note += "are timed where those packages are installed."
     return f"## Networks\n\n{note}\n\n{table(head, rows)}\n\n{origin(record)}"
 
 

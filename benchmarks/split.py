@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from _rounds import CLOCKS
+from _rounds import CLOCKS, seconds
 from torch import nn
 from training import FP32, stepper, synchronise
 
@@ -118,13 +118,7 @@ def watch(method: Method, watch_: Stopwatch) -> None:
 
 def undisturbed(step: Callable[[], Any], steps: int, device: torch.device) -> dict[str, Any]:
     """Seconds of a step left alone; on a GPU also the device's idle share, host synchronisations and peak memory."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    synchronise(device)
-    start = clock()
-    for _ in range(steps):
-        step()
-    synchronise(device)
-    found: dict[str, Any] = {"seconds": (clock() - start) / steps}
+    found: dict[str, Any] = {"seconds": seconds(step, steps, device)}
     if device.type != "cuda":
         return found
     torch.cuda.reset_peak_memory_stats(device)
@@ -175,10 +169,10 @@ def benchmark(name: str, options: argparse.Namespace, device: torch.device) -> d
     parts = sorted({part for found in rounds for part in found})
     shares = {part: statistics.median(found.get(part, 0.0) for found in rounds) for part in parts}
     shares = dict(sorted(shares.items(), key=lambda item: -item[1]))
-    seconds = statistics.median(found["seconds"] for found in alone)
+    median = statistics.median(found["seconds"] for found in alone)
     told = ", ".join(f"{part} {100 * share:.0f} %" for part, share in shares.items())
-    print(f"{name}: {1000 * seconds:.1f} ms; {told}", flush=True)
-    return {"recipe": name, "preset": options.preset, **alone[-1], "seconds": seconds, "shares": shares}
+    print(f"{name}: {1000 * median:.1f} ms; {told}", flush=True)
+    return {"recipe": name, "preset": options.preset, **alone[-1], "seconds": median, "shares": shares}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -99,7 +99,6 @@ class RareClassSampler(Sampler):
         drawable = {c for c, items in every.items() if items}
         self.classes, self.probabilities = class_probabilities(self.statistics, temperature, drawable or None)
         self.candidates = {c: every[c] for c in self.classes}
-        self._arrays = {c: np.asarray(items) for c, items in self.candidates.items()}  # a draw would convert the list
         if not drawable:
             most = max(n for _, counts in self.statistics.images for n in counts.values())
             raise ConfigError(
@@ -110,7 +109,8 @@ class RareClassSampler(Sampler):
     def draw(self, generator: Generator) -> tuple[int, int]:
         """Class and item from a generator, in the published order: first the class, then one of its candidates."""
         train_id = int(generator.choice(self.classes, p=self.probabilities))
-        return train_id, int(generator.choice(self._arrays[train_id]))
+        items = self.candidates[train_id]
+        return train_id, items[int(generator.choice(len(items)))]  # what choice(items) draws, without copying the list
 
     def drawn(self, position: int) -> tuple[int, int]:
         """Class and item at a position of the stream."""
