@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
@@ -65,9 +67,13 @@ def adapt(
     print(domains, flush=True)
     if look:
         return 0
-    overrides = {key: as_typed(value) for key, value in domains.overrides(recipe, preset).items()}
-    assignments = [f"{key}={value}" for key, value in {**overrides, **parse_assignments(set)}.items()]
-    return run(recipe, preset, seeds, tuple(assignments), device, out, resume)
+    return run(recipe, preset, seeds, _assignments(domains.overrides(recipe, preset), set), device, out, resume)
+
+
+def _assignments(found: Mapping[str, Any], given: Assignments) -> tuple[str, ...]:
+    """What the folders ask of the recipe, as `udalib run --set` takes it; what was ``given`` goes before it."""
+    values = {key: as_typed(value) for key, value in found.items()} | parse_assignments(given)
+    return tuple(f"{key}={value}" for key, value in values.items())
 
 
 def _classes(texts: tuple[str, ...]) -> dict[int, str] | tuple[str, ...] | None:

@@ -51,11 +51,7 @@ def predict(
         device: auto, cpu, cuda, cuda:N or mps.
     """
     _check(size, tile, batch_size, alpha, score)
-    if not images:
-        raise ConfigError("no image was given; name files or folders after the checkpoint.")
-    files = find_images(images, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-    if any(map(is_video, files)):
-        require_av()
+    files = _files(images)
     predictor = load_predictor(checkpoint, device, size, tile)
     check_task(predictor, files, annotations)
     names = output_names([relative for _, relative in files])
@@ -71,6 +67,16 @@ def predict(
     kind = "images" if len(pictures) == len(files) else "images and videos" if pictures else "videos"
     print(f"{len(files) - broken} of {len(files)} {kind} predicted with {predictor.weights}, written to {out}")
     return 1 if broken else 0
+
+
+def _files(images: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Every image and video that was named, with its path relative to the folder it was found in."""
+    if not images:
+        raise ConfigError("no image was given; name files or folders after the checkpoint.")
+    files = find_images(images, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+    if any(map(is_video, files)):
+        require_av()
+    return files
 
 
 def check_task(predictor: Predictor, files: Sequence[tuple[Path, Path]], annotations: Path | None) -> None:

@@ -66,11 +66,15 @@ def reproduce(
     except KeyboardInterrupt:
         print("\nstopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
         return 130
-    text = table_text(f"{chosen.name}: {chosen.title}", shown, done.report, done.failed, format)
-    print("\n" + text, end="")
-    if write is not None:
-        write_text(write, text)
+    _tell(table_text(f"{chosen.name}: {chosen.title}", shown, done.report, done.failed, format), write)
     return 1 if done.failed else 0
+
+
+def _tell(report: str, file: Path | None) -> None:
+    """Print the report, and write it to ``file`` if one was named."""
+    print("\n" + report, end="")
+    if file is not None:
+        write_text(file, report)
 
 
 def _list() -> int:
