@@ -55,6 +55,10 @@ def test_students_get_neither_solutions_nor_outputs():
     assert len(page["cells"]) == 4
 
 
+def test_the_hand_outs_are_listed_by_title():
+    assert '<a href="_static/student/99_a.ipynb" download>99 A</a>' in book.handouts({"99_a": "99 A"})
+
+
 def test_the_gallery_has_every_sheet(tmp_path):
     found = list(book.sheets("99_a_chapter", example()))
     assert [(s.title, s.picture) for s in found] == [("1 Look", PNG)]

@@ -11,7 +11,7 @@ import base64
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,13 @@ GALLERY_NOTE = (
 )
 
 
+def handouts(titles: Mapping[str, str]) -> str:
+    """The page of the notebooks without solutions and outputs, from the chapters' names and titles."""
+    links = [f'<li><a href="_static/student/{name}.ipynb" download>{title}</a></li>' for name, title in titles.items()]
+    words = "Without solutions and outputs; the chapters of this site have both."
+    return "\n".join(["# Notebooks to hand out", "", words, "", "<ul>", *links, "</ul>", ""])
+
+
 def library_page(package: str) -> str:
     """The page of one package, from its docstrings."""
     name = f"udalib.{package}"
@@ -173,19 +180,20 @@ def assemble(notebooks: Path, pages: Path, out: Path) -> list[str]:
         write_text(out / path.name, inside(path.read_text(encoding="utf-8")))
     for picture in pages.parent.glob("*.png"):
         shutil.copy(picture, out / picture.name)
-    names, found = [], []
+    titles: dict[str, str] = {}
+    found: list[Sheet] = []
     for path in find_notebooks(notebooks):
         notebook = nbformat.read(path, as_version=4)
-        title_of(notebook)
-        names.append(path.stem)
+        titles[path.stem] = title_of(notebook)
         found += list(sheets(path.stem, notebook))
         write_text(out / "chapters" / path.name, nbformat.writes(chapter(notebook)))
         write_text(out / "_static" / "student" / path.name, nbformat.writes(for_students(notebook)))
     write_text(out / "gallery.md", gallery(found, out))
+    write_text(out / "handouts.md", handouts(titles))
     write_text(out / "library" / "methods.md", methods_page())
     for package in PACKAGES:
         write_text(out / "library" / f"{package}.md", library_page(package))
-    return names
+    return list(titles)
 
 
 def main(arguments: list[str] | None = None) -> int:
